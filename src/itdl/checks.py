@@ -97,7 +97,7 @@ def spd(name: str, a: ArrayLike, *, tol: float = 1e-10) -> Array:
     if skew > tol * float(np.max(np.abs(array))):
         raise BadInput(f"{name} is not symmetric: |A - A^T| reaches {skew:.3g}; symmetrise it if that is meant")
     try:
-        return np.linalg.cholesky(array)
+        return np.asarray(np.linalg.cholesky(array), dtype=np.float64)
     except np.linalg.LinAlgError:
         low = float(np.linalg.eigvalsh(array)[0])
         raise BadInput(

@@ -235,8 +235,10 @@ def describe(claim: Claim, record: Record) -> str:
     if record.measured is None or record.control is None:
         return claim.note
     gate, measured = (claim.limit, record.limit) if record.verdict == LIMIT else (claim.gate, record.measured)
-    assert gate is not None and measured is not None
-    tiny = 0 < gate.high <= 1e-5 and 0 <= measured.low and measured.high <= gate.high  # below it there is only noise
+    assert gate is not None
+    assert measured is not None
+    # Below a tiny tolerance there is only rounding noise, which differs from machine to machine.
+    tiny = 0 < gate.high <= 1e-5 and measured.low >= 0 and measured.high <= gate.high
     where = f" for {claim.setting}" if record.verdict == LIMIT else ""
     value = f"{'' if tiny else measured}{'within' if tiny else ''}"
     unit = f" {claim.unit}" if claim.unit and not tiny else ""
@@ -269,7 +271,12 @@ def _claim(chapter: str, entry: dict[str, Any]) -> Claim:
         claim = Claim(**entry)
     except TypeError as error:
         raise BadInput(f"{where}: {error}") from None
-    choices = [(claim.verdict, VERDICTS), (claim.kind, KINDS), (claim.tier, TIERS), (claim.rule, ("every", "mean"))]
+    choices = [
+        (claim.verdict, VERDICTS),
+        (claim.kind, KINDS),
+        (claim.tier, TIERS),
+        (claim.rule, ("every", "mean")),
+    ]
     for value, allowed in choices:
         if value not in allowed:
             raise BadInput(f"{where}: {value!r} is none of {', '.join(allowed)}")

@@ -1,0 +1,51 @@
+"""Numerical ground shared by the ideas: logarithms that do not underflow, and matrices of low numerical rank.
+
+Every function here is about floating point, none about information.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg
+from scipy.special import logsumexp
+
+from itdl.checks import Array, spd
+
+__all__ = ["Skeleton", "log_mean_exp", "logdet", "row_skeleton"]
+
+
+def logdet(name: str, a: Array) -> float:
+    """log det A of a symmetric positive definite A (n, n); refuses anything else with `BadInput`."""
+    return 2 * float(np.log(np.diagonal(spd(name, a))).sum())
+
+
+def log_mean_exp(a: Array, axis: int) -> Array:
+    """log of the mean of exp(a) along `axis`; entries of -inf count as zeros."""
+    return np.asarray(logsumexp(a, axis=axis) - np.log(a.shape[axis]))
+
+
+class Skeleton(NamedTuple):
+    """A = coefficients @ A[pivots] to the tolerance asked for."""
+
+    pivots: np.ndarray
+    coefficients: Array
+
+
+def row_skeleton(a: Array, tol: float = 1e-14) -> Skeleton:
+    """The few rows of A (T, n) that span all its rows, and how.   -> pivots (r,), coefficients (T, r).
+
+    Rows are scaled to unit maximum first, so that the error is at most about `tol` relative to each row, however
+    small that row is. Zero rows get zero coefficients. By column-pivoted QR of A^T (interpolative decomposition).
+    """
+    scale = np.abs(a).max(axis=1)
+    scale[scale == 0] = 1
+    r, order = linalg.qr((a / scale[:, None]).T, mode="r", pivoting=True)
+    size = np.abs(np.diagonal(r))
+    rank = max(1, int((size > tol * size[0]).sum()))
+    mix = linalg.solve_triangular(r[:rank, :rank], r[:rank]) if size[0] > 0 else np.zeros((rank, len(a)))
+    coefficients = np.empty((len(a), rank))
+    coefficients[order] = mix.T
+    pivots = order[:rank]
+    return Skeleton(pivots, coefficients * scale[:, None] / scale[pivots])
