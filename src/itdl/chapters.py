@@ -1,7 +1,7 @@
 """Chapters: found on disk, never listed by hand; their parameters, profiles and what their results depend on.
 
-A chapter is current exactly when its components are: its text, its claims, its parameters, the modules it reaches by
-import, the locked versions and the packaged data. `changed` names what is not.
+A chapter is current exactly when its components are: its text, its claims, its parameters, the modules it
+reaches by import, the locked versions and the packaged data. `changed` names what is not.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from itdl.checks import BadInput
 from itdl.parameters import Parameter, Value, nearest, parse, resolve
 from itdl.store import key
 
-__all__ = ["BOOK", "Chapter", "Run", "changed", "discover", "find", "plan", "profile", "stamp"]
+__all__ = ["BOOK", "Chapter", "Run", "changed", "components", "discover", "find", "plan", "profile", "stamp"]
 
 BOOK = "book"
 
@@ -62,17 +62,13 @@ class Chapter:
         """The parameters of the one cell tagged `parameters`; `BadInput` when there is not exactly one."""
         tagged = [c for c in self.notebook().cells if "parameters" in c.metadata.get("tags", [])]
         if len(tagged) != 1:
-            raise BadInput(
-                f"{self.source.name} has {len(tagged)} cells tagged `parameters`; it must have exactly one"
-            )
+            raise BadInput(f"{self.source.name} has {len(tagged)} cells tagged `parameters`; it must have exactly one")
         return parse(tagged[0].source, self.source.name)
 
     def modules(self) -> list[str]:
         """The modules of `itdl` that the chapter's code cells import."""
         cells = [c.source for c in self.notebook().cells if c.cell_type == "code"]
-        code = "\n".join(
-            line for cell in cells for line in cell.splitlines() if not line.startswith(("%", "!"))
-        )
+        code = "\n".join(line for cell in cells for line in cell.splitlines() if not line.startswith(("%", "!")))
         return sorted({name for node in ast.walk(ast.parse(code)) for name in _imported(node)})
 
 
@@ -107,9 +103,7 @@ def discover(home: project.Project) -> list[Chapter]:
         raise BadInput(f"{home.notebooks} holds no chapter; a chapter is a file NN_slug.py")
     numbers = [c.number for c in found]
     if repeated := {n for n in numbers if numbers.count(n) > 1}:
-        raise BadInput(
-            f"chapter numbers are used twice: {', '.join(sorted(repeated))}; rename one of the files"
-        )
+        raise BadInput(f"chapter numbers are used twice: {', '.join(sorted(repeated))}; rename one of the files")
     return found
 
 
@@ -152,7 +146,7 @@ def plan(chapter: Chapter, name: str = BOOK, given: Mapping[str, object] | None 
     base = resolve(known, values[chapter.number] if values else {}, f"profile {name}, {chapter.stem}")
     full = resolve(known, {**base, **(given or {})}, chapter.stem)
     injected = {n: v for n, v in full.items() if v != known[n].default}
-    return Run(chapter, name, full, injected, _components(chapter, full))
+    return Run(chapter, name, full, injected, components(chapter, full))
 
 
 def changed(run: Run, notebook: Path) -> list[str]:
@@ -172,11 +166,9 @@ def stamp(notebook: Path) -> dict[str, Any]:
     return found
 
 
-def _components(chapter: Chapter, parameters: Mapping[str, Value]) -> dict[str, str]:
+def components(chapter: Chapter, parameters: Mapping[str, Value]) -> dict[str, str]:
     if not chapter.claims.is_file():
-        raise BadInput(
-            f"{chapter.stem} has no registry of claims; add notebooks/claims/{chapter.claims.name}"
-        )
+        raise BadInput(f"{chapter.stem} has no registry of claims; add notebooks/claims/{chapter.claims.name}")
     modules = provenance.reach(chapter.modules())
     data = provenance.data_files() if "itdl.data" in modules else {}
     return {
@@ -195,8 +187,6 @@ def _imported(node: ast.AST) -> list[str]:
     match node:
         case ast.Import(names=names):
             return [n.name for n in names if n.name.partition(".")[0] == provenance.PACKAGE]
-        case ast.ImportFrom(module=str(module), names=names) if (
-            module.partition(".")[0] == provenance.PACKAGE
-        ):
+        case ast.ImportFrom(module=str(module), names=names) if module.partition(".")[0] == provenance.PACKAGE:
             return [provenance.module_of(module, n.name) for n in names]
     return []

@@ -1,8 +1,8 @@
-"""A chapter's parameters: read from its one tagged cell without running it, and checked before a kernel starts.
+"""A chapter's parameters: read from its one tagged cell without running it, checked before a kernel starts.
 
 papermill accepts a misspelt name, a wrong type and a notebook without the tagged cell, and then runs with the
-defaults. So each parameter states its meaning and its allowed values in the comment behind it,
-`n = 500  # training examples [1..10000]`, and every value given by a reader or a profile is held against that.
+defaults. So each parameter states its meaning and its allowed values in the comment behind it, `n = 500  #
+training examples [1..10000]`, and every value given by a reader or a profile is held against it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from typing import Any
 
 from itdl.checks import BadInput
 
-__all__ = ["Parameter", "nearest", "parse", "resolve", "spoken"]
+__all__ = ["Parameter", "Value", "nearest", "parse", "resolve", "spoken"]
 
-Value = int | float | str | bool | list[int] | list[float] | list[str] | list[bool]
+Scalar = int | float | str | bool
+Value = Scalar | list[Scalar]
 
-RANGE = re.compile(r"\[\s*([^\s\[\].]*(?:\.\d+)?[^\s\[\].]*)\s*\.\.\s*([^\[\]]*?)\s*\]\s*$")
-CHOICES = re.compile(r"\{([^{}]+)\}\s*$")
+RANGE = re.compile(r"\[\s*([^\[\]]*?)\s*\.\.\s*([^\[\]]*?)\s*\]")
+CHOICES = re.compile(r"\{([^{}|]+(?:\|[^{}|]+)+)\}")
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,13 @@ class Parameter:
     choices: tuple[str, ...] = ()
 
     def accept(self, value: object) -> Value:
-        """`value` in the default's type; `BadInput` when it has another type or lies outside what is allowed."""
+        """`value` in the default's type; `BadInput` when it is of another type or outside what is allowed."""
         if not isinstance(self.default, list):
-            return self._one(value, self.default, self.name)
+            scalar: Scalar = self._one(value, self.default, self.name)
+            return scalar
         if not isinstance(value, list) or not value:
             raise BadInput(f"{self.name} is {value!r}; it must be a list like {self.default}")
-        return [self._one(v, self.default[0], f"{self.name}[{i}]") for i, v in enumerate(value)]  # type: ignore[return-value]
+        return [self._one(v, self.default[0], f"{self.name}[{i}]") for i, v in enumerate(value)]
 
     def _one(self, value: object, like: Any, where: str) -> Any:
         kind = type(like)
@@ -74,9 +76,7 @@ def parse(source: str, where: str) -> dict[str, Parameter]:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 comment = comments.get(statement.end_lineno or 0, "")
             case _:
-                raise BadInput(
-                    f"{where}: {line!r} is not `name = literal`; keep only those in the parameters cell"
-                )
+                raise BadInput(f"{where}: {line!r} is not `name = literal`; keep only those in the parameters cell")
         if not comment:
             raise BadInput(f"{where}: parameter {name} has no comment; add `# meaning, unit [low..high]`")
         found[name] = _parameter(where, name, value, comment)
@@ -86,7 +86,7 @@ def parse(source: str, where: str) -> dict[str, Parameter]:
 
 
 def resolve(parameters: Mapping[str, Parameter], given: Mapping[str, object], where: str) -> dict[str, Value]:
-    """All parameters with their values, `given` over the defaults; `BadInput` naming `where` for a wrong one."""
+    """The value of each parameter, `given` over the defaults; `BadInput` naming `where` for a wrong one."""
     for name in given:
         if name not in parameters:
             raise BadInput(f"{where} has no parameter {name!r}{nearest(name, parameters)}")
@@ -97,7 +97,7 @@ def resolve(parameters: Mapping[str, Parameter], given: Mapping[str, object], wh
 
 
 def spoken(assignments: Iterable[str]) -> dict[str, object]:
-    """Values from command-line texts like `seed=3 sigma_w=[1, 0.5] activation=erf`; what is no literal is text."""
+    """Values from texts like `seed=3 sigma_w=[1, 0.5] activation=erf`; what is no literal is text."""
     given: dict[str, object] = {}
     for text in assignments:
         for part in re.split(r"\s+(?=[A-Za-z_]\w*\s*=)", text.strip()):
@@ -134,9 +134,7 @@ def _parameter(where: str, name: str, value: ast.expr, comment: str) -> Paramete
         raise BadInput(f"{where}: parameter {name} is computed; it must be a plain literal") from None
     kinds = {type(v) for v in default} if isinstance(default, list) else {type(default)}
     if len(kinds) != 1 or not kinds <= KIND.keys():
-        raise BadInput(
-            f"{where}: parameter {name} is {default!r}; use a number, text, bool or a list of one kind"
-        )
+        raise BadInput(f"{where}: parameter {name} is {default!r}; use a number, text, bool or a list of one kind")
     interval, choices = RANGE.search(comment), CHOICES.search(comment)
     low, high = (_end(where, name, end) for end in interval.groups()) if interval else (None, None)
     parameter = Parameter(
@@ -155,9 +153,7 @@ def _end(where: str, name: str, text: str) -> float | None:
     try:
         return float(text) if text else None
     except ValueError:
-        raise BadInput(
-            f"{where}: parameter {name} has the range end {text!r}, which is not a number"
-        ) from None
+        raise BadInput(f"{where}: parameter {name} has the range end {text!r}, which is not a number") from None
 
 
 def _hint(value: object, kind: type) -> str:

@@ -1,7 +1,7 @@
 """What a result was made from: digests of the modules its code reaches by import, and of the locked versions.
 
-A result is current exactly as long as these digests stay the same. A cache that looks at a notebook's own text
-alone is blind to the library and to the versions, and this library is where the numbers come from.
+A result is current exactly as long as these digests stay the same. A cache that looks at a notebook's own
+text alone is blind to the library and to the versions, and this library is where the numbers come from.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ def reach(modules: Iterable[str]) -> dict[str, str]:
     if unknown := [name for name in wanted if name not in graph.modules]:
         raise BadInput(f"module {unknown[0]} does not exist in {', '.join(packages)}; mend the import")
     found = set(wanted).union(*(graph.find_upstream_modules(name) for name in wanted))
-    with_parents = {
-        ".".join(name.split(".")[:depth]) for name in found for depth in range(1, name.count(".") + 2)
-    }
+    with_parents = {".".join(name.split(".")[:depth]) for name in found for depth in range(1, name.count(".") + 2)}
     return {name: digest(_source(name).read_bytes()) for name in sorted(with_parents)}
 
 
@@ -56,9 +54,7 @@ def locked(home: project.Project) -> str:
     """SHA-256 of the project's `constraints.txt`."""
     path = home.root / "constraints.txt"
     if not path.is_file():
-        raise DataError(
-            f"{path} is missing; results cannot be tied to versions without it: restore it from git"
-        )
+        raise DataError(f"{path} is missing; results cannot be tied to versions without it: restore it from git")
     return digest(path.read_bytes())
 
 

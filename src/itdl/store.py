@@ -1,9 +1,9 @@
 """Results kept by content: interrupted anywhere, nothing is half-written and nothing finished is lost.
 
 A key is the digest of everything a result depends on, so a result is found again exactly when it is still
-valid. A file is written beside its place, flushed to the disk and renamed; its first line is the SHA-256 of the
-rest, so a damaged file is noticed when it is read, set aside and never used. Writers of the same key write the
-same bytes, so they may race.
+valid. A file is written beside its place, flushed to the disk and renamed; its first line is the SHA-256 of
+the rest, so a damaged file is noticed when it is read, set aside and never used. Writers of the same key
+write the same bytes, so they may race.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ def key(parts: Mapping[str, Any]) -> str:
     try:
         text = json.dumps(parts, sort_keys=True, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
-        raise BadInput(
-            f"{parts} cannot name a result ({error}); use finite numbers, text, lists and dicts"
-        ) from None
+        raise BadInput(f"{parts} cannot name a result ({error}); use finite numbers, text, lists and dicts") from None
     return digest(text.encode())
 
 

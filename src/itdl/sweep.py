@@ -2,8 +2,8 @@
 
 A unit is an importable function of plain keyword parameters that returns numbers and arrays. Each point runs
 with one thread: in this process, in local processes, or on a Dask cluster when `ITDL_SCHEDULER` holds its
-address; joblib is the only engine. With a store, finished units are found again by what they were made from: the
-function, the modules it reaches, the locked versions and the parameters.
+address; joblib is the only engine. With a store, finished units are found again by what they were made from:
+the function, the modules it reaches, the locked versions and the parameters.
 """
 
 from __future__ import annotations
@@ -85,9 +85,7 @@ def _backend(address: str | None, jobs: int, local: str) -> Iterator[None]:
             yield
         return
     if importlib.util.find_spec("distributed") is None:
-        raise BadInput(
-            f"ITDL_SCHEDULER is {address} but `distributed` is not installed; pip install distributed"
-        )
+        raise BadInput(f"ITDL_SCHEDULER is {address} but `distributed` is not installed; pip install distributed")
     from distributed import Client
 
     with Client(address), joblib.parallel_config(backend="dask", n_jobs=-1):
@@ -127,18 +125,14 @@ def _keys(name: str, points: Sequence[Mapping[str, Any]]) -> list[str]:
 def _name(unit: Unit) -> str:
     name = f"{unit.__module__}:{unit.__qualname__}"
     if unit.__module__ == "__main__" or "<" in unit.__qualname__:
-        raise BadInput(
-            f"unit {name} cannot be imported by a worker; move it to a module, as a plain function"
-        )
+        raise BadInput(f"unit {name} cannot be imported by a worker; move it to a module, as a plain function")
     return name
 
 
 def _jobs(jobs: int | None) -> int:
     given = os.environ.get("ITDL_JOBS", "1") if jobs is None else str(jobs)
     if not given.isdecimal() or int(given) == 0:
-        raise BadInput(
-            f"jobs is {given!r}; it must be a whole number above zero (argument `jobs` or ITDL_JOBS)"
-        )
+        raise BadInput(f"jobs is {given!r}; it must be a whole number above zero (argument `jobs` or ITDL_JOBS)")
     return int(given)
 
 
@@ -156,6 +150,4 @@ class _Progress:
         if self.shown:
             left = (time.monotonic() - self.start) / self.fresh * (self.total - self.done)
             end = "\n" if self.done == self.total else "\r"
-            print(
-                f"unit {self.done} of {self.total}, {left:.0f} s left", file=sys.stderr, end=end, flush=True
-            )
+            print(f"unit {self.done} of {self.total}, {left:.0f} s left", file=sys.stderr, end=end, flush=True)
