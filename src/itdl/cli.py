@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from itdl import chapters, execution, project
+from itdl import book, chapters, doctor, execution, project
 from itdl.checks import BadInput, DataError
 from itdl.execution import Outcome
 from itdl.parameters import spoken
@@ -68,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--profile", default=chapters.BOOK, help="a file of notebooks/profiles (default: %(default)s)")
     run.add_argument("-p", dest="parameters", action="append", default=[], metavar="name=value")
     effort(run)
+    verb("claims", _claims, "the ledger as text; exit 1 when a verdict is not the committed one")
+    verb("promote", _promote, "commit the executed chapters' outputs beside their sources")
+    effort(verb("book", _book, "execute what changed, then build the book"))
+    verb("doctor", _doctor, "check this environment, one line each")
     return parser
 
 
@@ -88,6 +92,42 @@ def _run(options: argparse.Namespace) -> int:
         raise BadInput(f"parameters were given for {len(wanted)} chapters; name the one they are for, as in `run 06`")
     runs = [chapters.plan(chapter, options.profile, given) for chapter in wanted]
     return _execute(runs, options)
+
+
+def _claims(options: argparse.Namespace) -> int:
+    found = book.evidence(project.find())
+    for one in found:
+        state = f"stale: {', '.join(one.stale)}" if one.stale else "current"
+        print(f"{one.chapter.stem}  from {one.notebook.parent.name}/, {state}")
+        for record in one.records:
+            print(f"  {record.id}  {record.verdict}{' (stale)' if one.stale else ''}")
+        print(*(f"  verdict differs: {line}\n" for line in one.differences), sep="", end="")
+    print(book.tally(record for one in found for record in one.records))
+    return DIFFERS if any(one.differences for one in found) else HOLDS
+
+
+def _promote(options: argparse.Namespace) -> int:
+    moved = book.promote(project.find())
+    print(*[f"wrote {chapter.committed}" for chapter in moved] or ["nothing to promote"], sep="\n")
+    return HOLDS
+
+
+def _book(options: argparse.Namespace) -> int:
+    home = project.find()
+    code = _execute([chapters.plan(chapter) for chapter in chapters.discover(home)], options)
+    if code > DIFFERS:
+        return code
+    page = book.build(home)
+    print(book.tally(record for one in book.evidence(home) for record in one.records))
+    print(f"open {page}")
+    return code
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    findings = doctor.examine(project.find())
+    for finding in findings:
+        print(finding)
+    return BROKEN if any(finding.state == doctor.WRONG for finding in findings) else HOLDS
 
 
 def _execute(runs: Sequence[chapters.Run], options: argparse.Namespace) -> int:
