@@ -6,11 +6,14 @@ Arrays carry time first: mean (T, m, k), var (T, m) over m test inputs; every fu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from itdl import estimators
 from itdl.checks import Array, BadInput, finite, positive
+from itdl.entropy import entropy
 
 __all__ = [
     "bayes_loss",
@@ -18,9 +21,11 @@ __all__ = [
     "gibbs_loss",
     "kl_to_prior",
     "log_density",
+    "logistic_label_information",
     "max_entropy_bound",
     "output_entropy",
     "sample_bounds",
+    "scores",
 ]
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -62,6 +67,25 @@ def calibrated_label_information(mean: ArrayLike, var: ArrayLike, y: ArrayLike, 
     return np.asarray(-0.5 * np.log1p(-rho2))
 
 
+def logistic_label_information(
+    mean: ArrayLike, var: ArrayLike, labels: ArrayLike, scale: ArrayLike, *, nodes: int = 32
+) -> Array:
+    """I(Z;Y) >= H(Y) - E log(1 + exp(-2 scale y z)) for labels y in {-1, +1}, in nats.   scale () or (T,) -> (T,).
+
+    The decoder q(y | z) = 1/(1 + exp(-2 scale y z)) sums to one, so this is a bound at any scale; 0 at scale 0 for
+    balanced labels. The average over z ~ N(mean, var) is by Gauss-Hermite quadrature; one output only.
+    """
+    mean, var, y = _encoder(mean, var, labels)
+    if mean.shape[-1] != 1 or not np.isin(y, (-1, 1)).all():
+        raise BadInput("the logistic bound is for one output and labels -1 and +1; recode the labels")
+    points, weights = np.polynomial.hermite_e.hermegauss(nodes)
+    z = mean + np.sqrt(var)[..., None] * points  # (T, m, nodes)
+    slope = 2 * np.broadcast_to(finite("scale", scale), len(mean))[:, None, None]
+    loss = np.logaddexp(0, -slope * y * z) @ (weights / weights.sum())
+    share = float((y > 0).mean())
+    return np.asarray(entropy([share, 1 - share]) - loss.mean(axis=1))
+
+
 def max_entropy_bound(mean: ArrayLike, var: ArrayLike) -> Array:
     """I(Z;X) <= 1/2 log det(cov(mean) + E var I) - k/2 E log var, in nats.   -> (T,).
 
@@ -75,17 +99,21 @@ def max_entropy_bound(mean: ArrayLike, var: ArrayLike) -> Array:
     return np.asarray(0.5 * np.linalg.slogdet(cov)[1] - 0.5 * k * np.log(_noisy(var)).mean(axis=1))
 
 
-def sample_bounds(mean: ArrayLike, var: ArrayLike, rng: np.random.Generator) -> tuple[Array, Array]:
-    """InfoNCE lower and leave-one-out upper bounds on I(Z;X), one draw of z per input.   -> two arrays (T,).
+def scores(mean: ArrayLike, var: ArrayLike, rng: np.random.Generator) -> Iterator[Array]:
+    """log p(z_i | x_j) for one draw z_i per input, a matrix (m, m) per time: what `itdl.estimators` turns into bounds.
 
-    The same standard normal draw serves every time, so curves over time are smooth.
+    The same standard normal draw serves every time, so that curves over time are smooth.
     """
     mean, var = _encoder(mean, var)
-    noise = rng.standard_normal(mean.shape[1:])
-    z = mean + np.sqrt(_noisy(var))[..., None] * noise
-    scores = (log_density(*at) for at in zip(z, mean, var, strict=True))
-    bounds = np.array([(estimators.info_nce(s), estimators.leave_one_out(s)) for s in scores])
-    return bounds[:, 0], bounds[:, 1]
+    z = mean + np.sqrt(_noisy(var))[..., None] * rng.standard_normal(mean.shape[1:])
+    return (log_density(*at) for at in zip(z, mean, var, strict=True))
+
+
+def sample_bounds(mean: ArrayLike, var: ArrayLike, rng: np.random.Generator) -> tuple[Array, Array]:
+    """InfoNCE lower and leave-one-out upper bounds on I(Z;X), one draw of z per input.   -> two arrays (T,)."""
+    pairs = [(estimators.info_nce(s), estimators.leave_one_out(s)) for s in scores(mean, var, rng)]
+    lower, upper = np.array(pairs).T
+    return lower, upper
 
 
 def log_density(z: Array, mean: Array, var: Array) -> Array:
@@ -97,7 +125,8 @@ def log_density(z: Array, mean: Array, var: Array) -> Array:
 def kl_to_prior(mean: ArrayLike, var: ArrayLike, prior_var: ArrayLike) -> Array:
     """E_x KL(N(mean, var I) || N(0, prior_var I)), in nats.   prior_var scalar or (m,) -> (T,).
 
-    k/2 E[log(prior/var) + var/prior - 1] + E |mean|^2/(2 prior). An upper bound on I(Z; D | X) for every output prior that does not know the data set D.
+    k/2 E[log(prior/var) + var/prior - 1] + E |mean|^2/(2 prior). An upper bound on I(Z; D | X) for
+    every output prior that does not know the data set D.
     """
     mean, var = _encoder(mean, var)
     prior = finite("prior_var", prior_var)

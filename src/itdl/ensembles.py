@@ -105,6 +105,12 @@ class InfiniteEnsemble:
         mean, var = (np.concatenate(p, axis=1) for p in zip(*parts, strict=True))
         return Prediction(mean, var, self._covariance(x, t) if cov else None)
 
+    def smoother(self, x: ArrayLike, time: float) -> Array:
+        """b(x) = Theta(x, X) Theta^-1 (I - E), the weights of the targets in the mean.   x (m, d) -> (m, n)."""
+        x, t = matrix("x", x, columns=self.x.shape[1]), checked_times("time", time)
+        ntk = kernels.ntk(x, self.x, **self.architecture) @ self.basis
+        return np.asarray((self._gain(t) * ntk) @ self.basis.T)
+
     def sensitivity(self, x: ArrayLike, times: ArrayLike) -> Array:
         """|b(x, tau)|^2: variance of the mean per unit of label noise.   x (m, d), times (T,) -> (T, m)."""
         x, t = matrix("x", x, columns=self.x.shape[1]), checked_times("times", times)

@@ -22,6 +22,7 @@ from itdl.ensembles import InfiniteEnsemble, learned
 __all__ = [
     "PathLength",
     "distance",
+    "drift",
     "fisher_trace",
     "information",
     "kl",
@@ -47,6 +48,15 @@ def distance(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
     return np.asarray(np.divide(e**2, lam, out=np.zeros_like(e), where=lam > 0) @ spectral_energy(ensemble))
 
 
+def drift(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
+    """d/dtau 1/2 E |theta_tau - theta_0|^2 = sum_i e_i (1 - e_i) (k K_ii + |y_i|^2).   times (T,) -> (T,).
+
+    Peaks where a cluster of eigendirections is being learned, dips between two clusters.
+    """
+    e = _spectrum(ensemble, at)[1]
+    return np.asarray((e * (1 - e)) @ spectral_energy(ensemble))
+
+
 def kl(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
     """KL(p(theta_tau | D) || p(theta_0)) >= I(theta; D) on average over D, in nats.   times (T,) -> (T,).
 
@@ -58,16 +68,16 @@ def kl(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
     """
     t, (lam, e) = times("times", at), _spectrum(ensemble, at)
     x = np.outer(t, lam)
-    # x - e cancels for small x: there its series x^2/2 (1 - x/3) is exact to working precision.
-    volume = np.where(x < 1e-4, x**2 * (0.5 - x / 6), np.where(np.isinf(x), x, x - e))
+    # x - e cancels for small x: there the series of x - 1 + exp(-x) is exact to 1e-13.
+    volume = np.where(x < 1e-4, x**2 * (0.5 - x / 6 + x**2 / 24), np.where(np.isinf(x), x, x - e))
     return np.asarray(ensemble.outputs * volume.sum(axis=1) + 0.5 * distance(ensemble, at))
 
 
 def information(ensemble: InfiniteEnsemble, at: ArrayLike, label_cov: ArrayLike) -> Array:
     """I(theta_tau; Y | X) = 1/2 log det(I + A S A), A = diag(e_i exp(tau lam_i)/sqrt(lam_i)), S = V^T cov(Y) V.
 
-    In nats. Exact for one output and models linear in theta, with labels Y ~ N(0, label_cov).   label_cov (n, n), times (T,) ->
-    (T,). Finite times only; written so that exp(tau lam) never overflows.
+    In nats. Exact for one output and models linear in theta, with labels Y ~ N(0, label_cov).   label_cov (n, n),
+    times (T,) -> (T,). Finite times only; written so that exp(tau lam) never overflows.
     """
     t, cov = times("times", at), matrix("label_cov", label_cov, columns=ensemble.n)
     spd("label_cov", cov)

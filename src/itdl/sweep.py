@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from itdl import project, provenance
 from itdl.checks import Array, BadInput
 from itdl.store import Store, key
 
-__all__ = ["Result", "parallel", "run"]
+__all__ = ["Result", "grid", "parallel", "run"]
 
 Result = dict[str, float | Array]
 Unit = Callable[..., Mapping[str, float | Array]]
@@ -59,6 +60,20 @@ def run(
         kept[i] = payload
         bar.step()
     return [_decode(payload) for payload in kept if payload is not None]
+
+
+def grid(unit: Unit, axes: Mapping[str, Sequence[Any]], **fixed: Any) -> dict[str, Array]:
+    """`unit` at every combination of `axes`, each result stacked: shape (len of each axis ..., shape of one result).
+
+    `grid(study.curves, {"sigma_w": [1.5, 0.5], "index": range(5)}, n=170)["loss"]` has shape (2, 5, times).
+    """
+    points = [dict(zip(axes, values, strict=True), **fixed) for values in product(*axes.values())]
+    results = run(unit, points)
+    shape = tuple(len(values) for values in axes.values())
+    return {
+        name: np.stack([np.asarray(r[name]) for r in results]).reshape(*shape, *np.shape(results[0][name]))
+        for name in results[0]
+    }
 
 
 def parallel(

@@ -1,0 +1,86 @@
+"""Data sets: synthetic ones drawn from a named stream, and real ones that every machine has, checked by digest.
+
+Nothing is downloaded. A real data set is used only if the SHA-256 of its bytes is the one recorded here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn import datasets
+
+from itdl.checks import Array, BadInput, DataError, positive
+
+__all__ = ["Digits", "GaussianTask", "digits", "gaussian_task"]
+
+DIGITS_SHA256 = "f6d9e39f37dc45d327f6db33428ee58970ccceabb2535a5c179de35886b70443"
+
+
+@dataclass(frozen=True)
+class GaussianTask:
+    """Y = a.X + N(0, 1) with X ~ N(0, I): jointly Gaussian, so I(X;Y) and the best trade-offs are known exactly.
+
+    Test targets are noiseless (`y_test` = a.x): the label noise, of variance `noise_var`, is averaged exactly.
+    """
+
+    x_train: Array
+    y_train: Array
+    x_test: Array
+    y_test: Array
+    teacher: Array
+    noise_var: float = 1.0
+
+    @property
+    def y_var(self) -> float:
+        """Var Y = |a|^2 + noise_var."""
+        return float(self.teacher @ self.teacher) + self.noise_var
+
+    @property
+    def covariance(self) -> Array:
+        """Joint covariance of (X, Y), shape (d + 1, d + 1)."""
+        d = len(self.teacher)
+        cov = np.eye(d + 1)
+        cov[:d, d] = cov[d, :d] = self.teacher
+        cov[d, d] = self.y_var
+        return cov
+
+
+def gaussian_task(rng: np.random.Generator, *, d: int, n: int, m: int, information: float) -> GaussianTask:
+    """A task with I(X;Y) = 1/2 log(1 + |a|^2) = `information` nats, the teacher a in a random direction.
+
+    n training points in d dimensions, m test points. Source: shwartzziv2020information, section 2 and appendix B.
+    """
+    if min(d, n, m) < 1:
+        raise BadInput(
+            f"d, n and m are {d}, {n} and {m}; a task needs at least one dimension and one point of each kind"
+        )
+    direction = rng.standard_normal(d)
+    teacher = direction / np.linalg.norm(direction) * np.sqrt(np.expm1(2 * positive("information", information)))
+    x_train, x_test = rng.standard_normal((n, d)), rng.standard_normal((m, d))
+    return GaussianTask(x_train, x_train @ teacher + rng.standard_normal(n), x_test, x_test @ teacher, teacher)
+
+
+@dataclass(frozen=True)
+class Digits:
+    """1797 handwritten digits: pixels (1797, 64) scaled to [-1, 1] and the digit of each."""
+
+    pixels: Array
+    labels: np.ndarray
+
+    @property
+    def parity(self) -> Array:
+        """+1 for even digits, -1 for odd ones."""
+        return np.where(self.labels % 2 == 0, 1.0, -1.0)
+
+
+def digits() -> Digits:
+    """The digits of scikit-learn (alpaydin1998optical). Raises `DataError` if its bytes are not the recorded ones."""
+    pixels, labels = datasets.load_digits(return_X_y=True)
+    found = hashlib.sha256(pixels.astype("<f8").tobytes() + labels.astype("<i8").tobytes()).hexdigest()
+    if found != DIGITS_SHA256:
+        raise DataError(
+            f"scikit-learn's digits have SHA-256 {found}, expected {DIGITS_SHA256}; install the locked version"
+        )
+    return Digits(pixels / 8 - 1, labels)
