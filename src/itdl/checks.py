@@ -27,10 +27,7 @@ class DataError(RuntimeError):
 
 def finite(name: str, x: ArrayLike) -> Array:
     """`x` as a float64 array of any shape; refuses empty arrays, NaN and infinities."""
-    try:
-        array = np.array(_detached(x), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise BadInput(f"{name} is not an array of numbers ({error}); pass a rectangular numeric array") from None
+    array = _numbers(name, x)
     if array.size == 0:
         raise BadInput(f"{name} is empty, shape {array.shape}; it needs at least one entry")
     bad = ~np.isfinite(array)
@@ -64,7 +61,7 @@ def positive(name: str, x: Any, *, zero: bool = False) -> float:
 
 def times(name: str, t: ArrayLike) -> Array:
     """`t` as a one-dimensional array of times in [0, inf]; infinity is allowed, NaN and negatives are not."""
-    array = np.atleast_1d(np.array(_detached(t), dtype=np.float64))
+    array = np.atleast_1d(_numbers(name, t))
     if array.ndim != 1 or array.size == 0:
         raise BadInput(f"{name} has shape {array.shape}; it must be one time or a list of times")
     wrong = ~(array >= 0)
@@ -77,6 +74,8 @@ def times(name: str, t: ArrayLike) -> Array:
 def simplex(name: str, p: ArrayLike, *, axis: int | None = -1, tol: float = 1e-9) -> Array:
     """`p` as probabilities that sum to one along `axis` (over all entries when None); never renormalised."""
     array = finite(name, p)
+    if array.ndim == 0:
+        raise BadInput(f"{name} is the single number {array}; a distribution is a list of probabilities")
     if (array < 0).any():
         where = tuple(int(i) for i in np.argwhere(array < 0)[0])
         raise BadInput(f"{name}{list(where)} is {array[where]}; probabilities cannot be negative")
@@ -105,6 +104,14 @@ def spd(name: str, a: ArrayLike, *, tol: float = 1e-10) -> Array:
         ) from None
 
 
-def _detached(x: Any) -> Any:
-    """A torch tensor that carries gradients cannot become an array; its values can."""
-    return x.detach().cpu() if hasattr(x, "detach") else x
+def _numbers(name: str, x: Any) -> Array:
+    """A float64 copy of `x`, entries unchecked."""
+    # A torch tensor that carries gradients cannot become an array; its values can.
+    values = x.detach().cpu() if hasattr(x, "detach") else x
+    try:
+        raw = np.asarray(values)
+        if raw.dtype.kind == "c":  # numpy would drop the imaginary part with no more than a warning
+            raise TypeError("it is complex")
+        return np.array(raw, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{name} is not an array of numbers ({error}); pass a rectangular numeric array") from None

@@ -55,7 +55,7 @@ def calibrated_label_information(mean: ArrayLike, var: ArrayLike, y: ArrayLike, 
     """I(Z;Y) >= -1/2 log(1 - rho^2), rho^2 = cov(mean, y)^2 / (var(y) (var(mean) + E var)), for Gaussian y.   -> (T,).
 
     The bound of the best affine Gaussian decoder N(a z + b, s^2); one output only. y (m, 1) is the noiseless target
-    when `noise_var` is given. Zero where the mean does not vary with x.
+    when `noise_var` is given. Zero where the mean does not vary with x, infinite where it determines y without noise.
     """
     mean, var, y = _encoder(mean, var, y)
     if mean.shape[-1] != 1:
@@ -63,8 +63,10 @@ def calibrated_label_information(mean: ArrayLike, var: ArrayLike, y: ArrayLike, 
     centred = mean[..., 0] - mean[..., 0].mean(axis=-1, keepdims=True)
     shared = (centred * (y[:, 0] - y.mean())).mean(axis=-1)
     total = (centred**2).mean(axis=-1) + var.mean(axis=-1)
-    rho2 = shared**2 / ((y.var() + positive("noise_var", noise_var, zero=True)) * total)
-    return np.asarray(-0.5 * np.log1p(-rho2))
+    spread = (y.var() + positive("noise_var", noise_var, zero=True)) * total
+    rho2 = np.divide(shared**2, spread, out=np.zeros_like(spread), where=spread > 0)
+    with np.errstate(divide="ignore"):
+        return np.asarray(-0.5 * np.log1p(-np.minimum(rho2, 1)))
 
 
 def logistic_label_information(
@@ -130,6 +132,10 @@ def kl_to_prior(mean: ArrayLike, var: ArrayLike, prior_var: ArrayLike) -> Array:
     """
     mean, var = _encoder(mean, var)
     prior = finite("prior_var", prior_var)
+    if prior.shape not in ((), var.shape[1:]) or (prior <= 0).any():
+        raise BadInput(
+            f"prior_var has shape {prior.shape} and minimum {prior.min():.3g}; it must be one variance above 0, or one per input"
+        )
     ratio = _noisy(var) / prior
     k = mean.shape[-1]
     return np.asarray((0.5 * k * (ratio - 1 - np.log(ratio)) + (mean**2).sum(axis=-1) / (2 * prior)).mean(axis=1))

@@ -22,11 +22,20 @@ from numpy.typing import ArrayLike
 from itdl import kernels
 from itdl.checks import Array, BadInput, finite, matrix
 from itdl.checks import times as checked_times
-from itdl.numerics import row_skeleton
+from itdl.numerics import Skeleton, row_skeleton, times_upper, upper_half
 
-__all__ = ["InfiniteEnsemble", "Prediction", "learned"]
+__all__ = ["InfiniteEnsemble", "Prediction", "exponents", "learned"]
 
-POINTS = 256  # test points handled at once: bounds the memory of the products with V^T K V
+POINTS = 64  # test points handled at once: bounds the memory of the products with V^T K V
+THIN = 0.1  # e(tau) is so smooth in log lam that one eigenvalue per step of this width decides it to rounding
+
+
+def exponents(eigenvalues: Array, times: Array) -> Array:
+    """tau lam, with inf * 0 = 0: a direction with eigenvalue 0 never moves.   (n,), (T,) -> (T, n)."""
+    with np.errstate(invalid="ignore"):  # inf * 0 is decided by the line below
+        exponent = np.outer(times, eigenvalues)
+    exponent[:, eigenvalues == 0] = 0
+    return exponent
 
 
 def learned(eigenvalues: Array, times: Array) -> Array:
@@ -34,10 +43,7 @@ def learned(eigenvalues: Array, times: Array) -> Array:
 
     A direction with eigenvalue 0 is never learned, not even at tau = inf.
     """
-    with np.errstate(invalid="ignore"):  # 0 * inf is decided by the line below
-        exponent = np.outer(times, eigenvalues)
-    exponent[:, eigenvalues == 0] = 0
-    return -np.expm1(-exponent)
+    return -np.expm1(-exponents(eigenvalues, times))
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class InfiniteEnsemble:
     """The infinite ensemble trained on (x_train, y_train), at any gradient-flow time tau in [0, inf].
 
     x_train (n, d), y_train (n,) or (n, k). `eigenvalues` (n,) are those of Theta, ascending; those below rounding
-    (n eps times the largest: duplicated points, rank-deficient inputs) are set to exactly zero, counted in
+    (max(n, d) eps times the largest: duplicated points, rank-deficient inputs) are set to exactly zero, counted in
     `unresolved`, and their directions never learn. Raises `BadInput` for inputs that do not fit together.
     """
 
@@ -74,15 +80,19 @@ class InfiniteEnsemble:
         self.x = matrix("x_train", x_train)
         y = finite("y_train", y_train)
         self.y = y[:, None] if y.ndim == 1 else matrix("y_train", y)
+        if self.y.ndim != 2:
+            raise BadInput(f"y_train has shape {y.shape}; it must be (points,) or (points, outputs)")
         if len(self.x) != len(self.y):
             raise BadInput(f"x_train has {len(self.x)} points but y_train has {len(self.y)}; each point needs a target")
         nngp, ntk = kernels.nngp_and_ntk(self.x, **self.architecture)
         lam, self.basis = np.linalg.eigh(ntk)
-        lam[lam <= len(lam) * np.finfo(float).eps * lam[-1]] = 0
+        lam[lam <= max(self.x.shape) * np.finfo(float).eps * lam[-1]] = 0
         self.eigenvalues: Array = lam
         self.unresolved = int((lam == 0).sum())
         self.targets: Array = self.basis.T @ self.y  # V^T Y (n, k)
-        self.nngp: Array = self.basis.T @ nngp @ self.basis  # V^T K V; K and Theta do not commute
+        half = times_upper(self.basis.T, upper_half(nngp)) @ self.basis
+        self.nngp: Array = half + half.T  # V^T K V; K and Theta do not commute
+        self._half = upper_half(self.nngp)
 
     @property
     def n(self) -> int:
@@ -97,19 +107,10 @@ class InfiniteEnsemble:
     def predict(self, x: ArrayLike, times: ArrayLike, *, cov: bool = False) -> Prediction:
         """Mean and variance (and with `cov=True` the joint covariance) of the outputs at x.   x (m, d), times (T,)."""
         x, t = matrix("x", x, columns=self.x.shape[1]), checked_times("times", times)
-        # Theta(x, X) v_i is of order sqrt(lam_i); weighting by a little more keeps the error of the mean at rounding.
-        gain = self._gain(t)
-        skeleton = row_skeleton(gain * self.eigenvalues**0.75)
-        blocks = (x[i : i + POINTS] for i in range(0, len(x), POINTS))
-        parts = [self._marginals(block, gain[skeleton.pivots], skeleton.coefficients) for block in blocks]
-        mean, var = (np.concatenate(p, axis=1) for p in zip(*parts, strict=True))
-        return Prediction(mean, var, self._covariance(x, t) if cov else None)
-
-    def smoother(self, x: ArrayLike, time: float) -> Array:
-        """b(x) = Theta(x, X) Theta^-1 (I - E), the weights of the targets in the mean.   x (m, d) -> (m, n)."""
-        x, t = matrix("x", x, columns=self.x.shape[1]), checked_times("time", time)
-        ntk = kernels.ntk(x, self.x, **self.architecture) @ self.basis
-        return np.asarray((self._gain(t) * ntk) @ self.basis.T)
+        if cov:
+            return self._joint(x, t)
+        parts = [self._marginals(x[i : i + POINTS], t, self._pivots(t)) for i in range(0, len(x), POINTS)]
+        return Prediction(*(np.concatenate(p, axis=1) for p in zip(*parts, strict=True)))
 
     def sensitivity(self, x: ArrayLike, times: ArrayLike) -> Array:
         """|b(x, tau)|^2: variance of the mean per unit of label noise.   x (m, d), times (T,) -> (T, m)."""
@@ -133,24 +134,46 @@ class InfiniteEnsemble:
         nngp, ntk = kernels.nngp_and_ntk(x, self.x, **self.architecture)
         return nngp @ self.basis, ntk @ self.basis
 
-    def _marginals(self, x: Array, gain: Array, mix: Array) -> tuple[Array, Array]:
-        """Mean (T, m, k) and variance (T, m) from the gains (r, n) at the pivot times, combined by `mix` (T, r)."""
+    def _marginals(self, x: Array, times: Array, pivots: Skeleton) -> tuple[Array, Array]:
+        """Mean (T, m, k) and variance (T, m): products with V^T K V at the pivot times only."""
         k_cross, t_cross = self._cross(x)
-        smoothers = t_cross[:, None, :] * gain  # (m, r, n)
+        mix = pivots.coefficients
+        smoothers = t_cross[:, None, :] * self._gain(times[pivots.pivots])  # (m, r, n)
+        moved = times_upper(smoothers.reshape(-1, self.n), self._half).reshape(smoothers.shape)
         mean = np.tensordot(mix, smoothers @ self.targets, axes=(1, 1))
-        shared = smoothers @ k_cross[:, :, None]  # (m, r, 1)
-        moved = (smoothers.reshape(-1, self.n) @ self.nngp).reshape(smoothers.shape)
-        pairs = moved @ smoothers.swapaxes(1, 2) @ mix.T  # (m, r, T)
-        change = np.einsum("tr,mrt->tm", mix, pairs - 2 * shared, optimize=True)
-        return mean, kernels.diagonals(x, **self.architecture).nngp + change
+        pairs = (moved @ smoothers.swapaxes(1, 2)).reshape(len(x), -1)  # (m, r r)
+        shared = (smoothers @ k_cross[:, :, None])[:, :, 0]  # (m, r)
+        mixed_pairs = (mix[:, :, None] * mix[:, None, :]).reshape(len(times), -1)  # (T, r r)
+        change = mixed_pairs @ pairs.T - mix @ shared.T
+        return mean, kernels.diagonals(x, **self.architecture).nngp + 2 * change
 
-    def _covariance(self, x: Array, times: Array) -> Array:
-        """Joint covariance over the points of x.   -> (T, m, m), symmetric."""
+    def _joint(self, x: Array, times: Array) -> Prediction:
+        """All of `Prediction`: every element of the covariance at the pivot times only, then combined over them."""
         k_cross, t_cross = self._cross(x)
-        prior = kernels.nngp(x, **self.architecture)
-        cov = np.empty((len(times), len(x), len(x)))
-        for i, gain in enumerate(self._gain(times)):
-            b = gain * t_cross
-            half = b @ (0.5 * self.nngp @ b.T - k_cross.T)
-            cov[i] = prior + half + half.T
-        return cov
+        pivots = self._pivots(times, pairs=True)
+        gain, mix = self._gain(times[pivots.pivots]), pivots.coefficients
+        mean = np.tensordot(mix, (gain[:, None, :] * t_cross) @ self.targets, axes=1)
+        at_pivots = np.empty((len(gain) + 1, len(x), len(x)))
+        at_pivots[-1] = kernels.nngp(x, **self.architecture)
+        for i, g in enumerate(gain):
+            b = g * t_cross
+            half = (times_upper(b, self._half) - k_cross) @ b.T
+            np.add(half, half.T, out=at_pivots[i])
+        cov = np.tensordot(np.column_stack([mix, np.ones(len(mix))]), at_pivots, axes=1)
+        return Prediction(mean, np.diagonal(cov, axis1=1, axis2=2).copy(), cov)
+
+    def _pivots(self, times: Array, *, pairs: bool = False) -> Skeleton:
+        """The few times whose e(lam) span those of all `times`, with `pairs` also the products e(lam) e(lam').
+
+        These need no more than the sums: e(lam) e(lam') = e(lam) + e(lam') - e(lam + lam').
+        """
+        nodes = _thinned(self.eigenvalues[self.eigenvalues > 0])
+        if pairs:
+            nodes = _thinned(np.append(nodes, np.add.outer(nodes, nodes)))
+        # Theta(x, X) v_i is of order sqrt(lam_i); weighting by a little more keeps the error of the mean at rounding.
+        return row_skeleton(learned(nodes, times) * nodes**-0.25)
+
+
+def _thinned(eigenvalues: Array) -> Array:
+    """One of the positive `eigenvalues` per step of log lam."""
+    return eigenvalues[np.unique(np.floor(np.log(eigenvalues) / THIN), return_index=True)[1]]

@@ -57,6 +57,8 @@ def _pair(p: ArrayLike, q: ArrayLike) -> tuple[Array, Array]:
     p, q = simplex("p", p), simplex("q", q)
     if p.shape[-1] != q.shape[-1]:
         raise BadInput(f"p has {p.shape[-1]} outcomes but q has {q.shape[-1]}; they must share an alphabet")
+    if p.shape != q.shape and min(p.ndim, q.ndim) > 1:
+        raise BadInput(f"p has shape {p.shape} but q has {q.shape}; pass as many of each, or one of them as a vector")
     return p, q
 
 

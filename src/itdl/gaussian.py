@@ -29,14 +29,15 @@ def entropy(cov: ArrayLike) -> float:
 
 def kl(mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike) -> float:
     """D(N_p || N_q) = 1/2 [tr(C_q^-1 C_p) + |L_q^-1 (m_p - m_q)|^2 - n + log det C_q - log det C_p], in nats."""
-    shift = np.atleast_1d(finite("mean_p", mean_p) - finite("mean_q", mean_q))
+    p, q = np.atleast_1d(finite("mean_p", mean_p)), np.atleast_1d(finite("mean_q", mean_q))
     cov_p, factor = matrix("cov_p", cov_p), spd("cov_q", cov_q)
-    if not len(shift) == len(cov_p) == len(factor):
-        raise BadInput(f"dimensions differ: means {shift.shape}, cov_p {cov_p.shape}, cov_q {factor.shape}")
+    if not p.shape == q.shape == cov_p.shape[:1] == factor.shape[:1]:
+        raise BadInput(f"dimensions differ: means {p.shape}, {q.shape}, covariances {cov_p.shape}, {factor.shape}")
+    shift, logdet_p = p - q, logdet("cov_p", cov_p)
     white = linalg.solve_triangular(factor, cov_p, lower=True)
     trace = np.trace(linalg.solve_triangular(factor, white.T, lower=True))
     distance = np.sum(linalg.solve_triangular(factor, shift, lower=True) ** 2)
-    logdets = 2 * np.log(np.diagonal(factor)).sum() - logdet("cov_p", cov_p)
+    logdets = 2 * np.log(np.diagonal(factor)).sum() - logdet_p
     return 0.5 * float(trace + distance - len(shift) + logdets)
 
 
@@ -117,6 +118,6 @@ def _eigenvalues(cov: ArrayLike, n_x: int) -> Array:
 def _joint(cov: ArrayLike, n_x: int) -> tuple[Array, int]:
     cov = matrix("cov", cov)
     spd("cov", cov)
-    if not 0 < n_x < len(cov):
+    if not isinstance(n_x, int | np.integer) or not 0 < n_x < len(cov):
         raise BadInput(f"n_x is {n_x} for a covariance of {len(cov)} variables; both X and Y need at least one")
     return cov, int(n_x)

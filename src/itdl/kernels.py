@@ -27,7 +27,7 @@ from itdl.checks import Array, BadInput, matrix, positive
 
 __all__ = ["ACTIVATIONS", "Architecture", "Kernels", "diagonals", "nngp", "nngp_and_ntk", "ntk"]
 
-BLOCK = 256  # a 256 x 256 block of float64 and its temporaries stay in a core's cache
+BLOCK = 128  # a 128 x 128 block of float64 and its temporaries stay in a core's second-level cache
 
 
 class Architecture(TypedDict):
@@ -69,10 +69,8 @@ def nngp_and_ntk(
     another activation, a negative scale, a negative or broken depth, or inputs of different width d.
     """
     layers = _Layers.of(depth, activation, sigma_w, sigma_b)
-    a = matrix("x1", x1)
-    b = a if x2 is None else matrix("x2", x2, columns=a.shape[-1])
-    if a.ndim != 2 or b.ndim != 2:
-        raise BadInput(f"inputs have shapes {a.shape} and {b.shape}; each must be a matrix (points, features)")
+    a = _points("x1", x1)
+    b = a if x2 is None else _points("x2", x2, columns=a.shape[1])
     k, t = np.empty((len(a), len(b))), np.empty((len(a), len(b)))
     along_a = layers.variances(a)
     along_b = along_a if x2 is None else layers.variances(b)
@@ -94,23 +92,34 @@ def nngp_and_ntk(
 def diagonals(x: ArrayLike, *, depth: int, activation: str, sigma_w: float, sigma_b: float) -> Kernels:
     """K(x, x) and Theta(x, x) at each point alone, exact for coinciding arguments.   x (n, d) -> two arrays (n,)."""
     layers = _Layers.of(depth, activation, sigma_w, sigma_b)
-    variances = layers.variances(matrix("x", x))
+    variances = layers.variances(_points("x", x))
     return Kernels(variances[-1], layers.ntk_diagonal(variances))
 
 
 class _Dual(NamedTuple):
     """E[phi phi] and E[phi' phi'] of two correlated Gaussians, in general and for one Gaussian with itself."""
 
-    block: Callable[[Array, Array, Array], tuple[Array, Array]]
+    block: Callable[[Array, Array, Array, float], tuple[Array, Array]]
     diagonal: Callable[[Array], tuple[Array, Array]]
 
 
-def _erf_block(k12: Array, k11: Array, k22: Array) -> tuple[Array, Array]:
+def _determinant(k12: Array, k11: Array, k22: Array, noise: float) -> Array:
+    """k11 k22 - k12^2 >= 0; zero where it is rounding only: the inputs coincide (or oppose) to working precision."""
+    det = np.outer(k11, k22)
+    floor = noise * det
+    det -= k12 * k12
+    np.copyto(det, 0, where=det < floor)
+    return det
+
+
+def _erf_block(k12: Array, k11: Array, k22: Array, noise: float) -> tuple[Array, Array]:
     """F = (2/pi) arctan(2 k12/s), F' = (4/pi)/s with s^2 = (1 + 2 k11)(1 + 2 k22) - 4 k12^2 >= 1."""
-    s = np.outer(1 + 2 * k11, 1 + 2 * k22)
-    doubled = 2 * k12
-    s -= doubled * doubled
+    # Multiplied out around the determinant: as it stands, s^2 cancels to noise where k is large.
+    s = _determinant(k12, k11, k22, noise)
+    s *= 4
+    s += np.add.outer(1 + 2 * k11, 2 * k22)
     np.sqrt(s, out=s)
+    doubled = 2 * k12
     doubled /= s
     np.arctan(doubled, out=doubled)
     doubled *= 2 / np.pi
@@ -122,12 +131,9 @@ def _erf_diagonal(k: Array) -> tuple[Array, Array]:
     return (2 / np.pi) * np.arctan2(2 * k, s), (4 / np.pi) / s
 
 
-def _relu_block(k12: Array, k11: Array, k22: Array) -> tuple[Array, Array]:
+def _relu_block(k12: Array, k11: Array, k22: Array, noise: float) -> tuple[Array, Array]:
     """F = (s + (pi - angle) k12)/(2 pi), F' = (pi - angle)/(2 pi), angle = arctan2(s, k12), s^2 = k11 k22 - k12^2."""
-    s = np.outer(k11, k22)
-    floor = 1e-15 * s  # below it s^2 is rounding noise, and the inputs coincide (or oppose) to working precision
-    s -= k12 * k12
-    s[s < floor] = 0
+    s = _determinant(k12, k11, k22, noise)
     np.sqrt(s, out=s)
     derivative = np.arctan2(s, k12)
     np.subtract(np.pi, derivative, out=derivative)
@@ -182,14 +188,22 @@ class _Layers(NamedTuple):
         k = (self.w2 / a.shape[1]) * (a @ b.T)
         k += self.b2
         t = k.copy()
+        noise = 8 * np.finfo(float).eps * a.shape[1] ** 0.5  # of k12^2 beside k11 k22, products of sums over d terms
         for k11, k22 in zip(along_a[:-1], along_b[:-1], strict=True):
-            k, derivative = self.dual.block(k, k11, k22)
+            k, derivative = self.dual.block(k, k11, k22, noise)
             k *= self.w2
             k += self.b2
             derivative *= self.w2
             t *= derivative
             t += k
         return Kernels(k, t)
+
+
+def _points(name: str, x: ArrayLike, columns: int | None = None) -> Array:
+    array = matrix(name, x, columns=columns)
+    if array.ndim != 2:
+        raise BadInput(f"{name} has shape {array.shape}; it must be a matrix (points, features)")
+    return array
 
 
 def _mirrored(a: Array) -> Array:

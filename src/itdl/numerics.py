@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
+from scipy.linalg import blas
 
 from itdl.checks import Array, spd
 
-__all__ = ["Skeleton", "log_mean_exp", "logdet", "row_skeleton"]
+__all__ = ["Skeleton", "log_mean_exp", "logdet", "row_skeleton", "times_upper", "upper_half"]
 
 
 def logdet(name: str, a: Array) -> float:
@@ -52,3 +53,18 @@ def row_skeleton(a: Array, tol: float = 1e-14) -> Skeleton:
     coefficients[order] = mix.T
     pivots = order[:rank]
     return Skeleton(pivots, coefficients * scale[:, None] / scale[pivots])
+
+
+def upper_half(a: Array) -> Array:
+    """U with A = U + U^T for a symmetric A (n, n): its upper triangle with half of the diagonal.
+
+    B A B^T is then B U B^T plus its transpose, and B U costs half of B A (`times_upper`).
+    """
+    u = np.triu(a)
+    u[np.diag_indices_from(u)] /= 2
+    return u
+
+
+def times_upper(b: Array, u: Array) -> Array:
+    """B U for an upper triangular U.   (m, n), (n, n) -> (m, n); what stands below the diagonal of U is not read."""
+    return np.asarray(blas.dtrmm(1.0, u.T, b.T, lower=True).T)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from scipy.integrate import cumulative_simpson
 
 from itdl.checks import Array, BadInput, matrix, spd, times
-from itdl.ensembles import InfiniteEnsemble, learned
+from itdl.ensembles import InfiniteEnsemble, exponents, learned
 
 __all__ = [
     "PathLength",
@@ -66,10 +66,11 @@ def kl(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
     1/2 E tr((sum_n a_n Hess z_n)^2), a = Theta^-1 (I - E) r_0, of order one at infinite width is left out.
     As we derive it; the printed eq. 27 lacks the 1/2 and the -e_i. Infinite at tau = inf.
     """
-    t, (lam, e) = times("times", at), _spectrum(ensemble, at)
-    x = np.outer(t, lam)
+    lam, e = _spectrum(ensemble, at)
+    x = exponents(lam, times("times", at))
     # x - e cancels for small x: there the series of x - 1 + exp(-x) is exact to 1e-13.
-    volume = np.where(x < 1e-4, x**2 * (0.5 - x / 6 + x**2 / 24), np.where(np.isinf(x), x, x - e))
+    small = np.minimum(x, 1e-4)
+    volume = np.where(x < 1e-4, small**2 * (0.5 - small / 6 + small**2 / 24), x - e)
     return np.asarray(ensemble.outputs * volume.sum(axis=1) + 0.5 * distance(ensemble, at))
 
 
@@ -118,16 +119,17 @@ def path_length(ensemble: InfiniteEnsemble, residual: ArrayLike, at: ArrayLike, 
     """
     r, t = matrix("residual", residual, columns=ensemble.n), times("times", at)
     lam, e = _spectrum(ensemble, t)
-    start, end = (
-        1e-9 / lam[-1],
-        40 / lam[lam > 0][0],
-    )  # before `start` the speed is constant, after `end` it is zero
-    s = np.union1d(np.geomspace(start, end, nodes), t[(t > start) & (t < end)])
+    rates = lam[lam > 0] if lam[-1] > 0 else np.ones(1)
+    start, end = 1e-9 / rates[-1], 40 / rates[0]  # before `start` the speed is constant, after `end` it is zero
+    # Both in log time: of two nodes that differ by less than log time resolves, Simpson's rule takes one.
+    log_t = np.log(np.clip(t, start, end))
+    log_s = np.union1d(np.linspace(np.log(start), np.log(end), nodes), log_t)
+    s = np.exp(log_s)
     speed = np.sqrt((lam * np.exp(-np.outer(s, lam))) ** 2 @ (r**2).T).T  # (draws, nodes)
-    grown = speed[:, :1] * start + cumulative_simpson(speed * s, x=np.log(s), initial=0)
-    length = grown[:, np.searchsorted(s, np.clip(t, start, end))]
+    grown = speed[:, :1] * start + cumulative_simpson(speed * s, x=log_s, initial=0)
+    length = grown[:, np.searchsorted(log_s, log_t)]
     length[:, t < start] = speed[:, :1] * t[t < start]
-    spent = lam * (1 - (1 - e) ** 2)
+    spent = lam * e * (2 - e)  # 1 - exp(-2 tau lam) without its cancellation
     with np.errstate(invalid="ignore"):
         cauchy_schwarz = np.sqrt(0.5 * t * (r**2 @ spent.T))
     return PathLength(length, np.sqrt(r**2 @ (e**2).T), np.abs(r) @ e.T, cauchy_schwarz)

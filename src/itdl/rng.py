@@ -22,7 +22,9 @@ __all__ = ["stream", "torch_stream"]
 def _sequence(seed: int, names: tuple[str | int, ...]) -> np.random.SeedSequence:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise BadInput(f"seed is {seed!r}; it must be a whole number, zero or above")
-    label = "\x1f".join(f"{type(n).__name__}:{n}" for n in names).encode()
+    # numpy's whole numbers name what Python's do: a loop over np.arange draws what a loop over range draws.
+    kinds = ("int" if isinstance(n, np.integer) else type(n).__name__ for n in names)
+    label = "\x1f".join(f"{kind}:{n}" for kind, n in zip(kinds, names, strict=True)).encode()
     words = np.frombuffer(hashlib.sha256(label).digest(), dtype="<u4")
     return np.random.SeedSequence(entropy=int(seed), spawn_key=tuple(int(w) for w in words))
 

@@ -36,7 +36,10 @@ def show(label: str, x: ArrayLike, unit: str = "", digits: int = 3) -> None:
 
 def table(columns: Mapping[str, Sequence[object] | ArrayLike], digits: int = 3) -> None:
     """Print named columns as an aligned text table; numbers are rounded, everything else printed as it is."""
-    cells = [[name, *(_cell(v, digits) for v in np.asarray(values).tolist())] for name, values in columns.items()]
+    cells = [
+        [name, *(_cell(v, digits) for v in np.asarray(values, dtype=object).tolist())]
+        for name, values in columns.items()
+    ]
     widths = [max(map(len, column)) for column in cells]
     for row in zip(*cells, strict=True):
         print("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)))
