@@ -133,9 +133,8 @@ def kl_to_prior(mean: ArrayLike, var: ArrayLike, prior_var: ArrayLike) -> Array:
     mean, var = _encoder(mean, var)
     prior = finite("prior_var", prior_var)
     if prior.shape not in ((), var.shape[1:]) or (prior <= 0).any():
-        raise BadInput(
-            f"prior_var has shape {prior.shape} and minimum {prior.min():.3g}; it must be one variance above 0, or one per input"
-        )
+        found = f"shape {prior.shape}, minimum {prior.min():.3g}"
+        raise BadInput(f"prior_var has {found}; it must be one variance above 0, or one for each input")
     ratio = _noisy(var) / prior
     k = mean.shape[-1]
     return np.asarray((0.5 * k * (ratio - 1 - np.log(ratio)) + (mean**2).sum(axis=-1) / (2 * prior)).mean(axis=1))
