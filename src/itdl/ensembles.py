@@ -27,7 +27,7 @@ from itdl.numerics import Skeleton, row_skeleton, times_upper, upper_half
 __all__ = ["InfiniteEnsemble", "Prediction", "exponents", "learned"]
 
 POINTS = 64  # test points handled at once: bounds the memory of the products with V^T K V
-THIN = 0.1  # e(tau) is so smooth in log lam that one eigenvalue per step of this width decides it to rounding
+STEP = 0.1  # e(tau) is so smooth in log lam that nodes at this distance decide it to rounding
 
 
 def exponents(eigenvalues: Array, times: Array) -> Array:
@@ -112,6 +112,12 @@ class InfiniteEnsemble:
         parts = [self._marginals(x[i : i + POINTS], t, self._pivots(t)) for i in range(0, len(x), POINTS)]
         return Prediction(*(np.concatenate(p, axis=1) for p in zip(*parts, strict=True)))
 
+    def smoother(self, x: ArrayLike, time: float) -> Array:
+        """b(x) = Theta(x, X) Theta^-1 (I - E), the weights of the targets in the mean.   x (m, d) -> (m, n)."""
+        x, t = matrix("x", x, columns=self.x.shape[1]), checked_times("time", time)
+        ntk = kernels.ntk(x, self.x, **self.architecture) @ self.basis
+        return np.asarray((self._gain(t) * ntk) @ self.basis.T)
+
     def sensitivity(self, x: ArrayLike, times: ArrayLike) -> Array:
         """|b(x, tau)|^2: variance of the mean per unit of label noise.   x (m, d), times (T,) -> (T, m)."""
         x, t = matrix("x", x, columns=self.x.shape[1]), checked_times("times", times)
@@ -163,17 +169,12 @@ class InfiniteEnsemble:
         return Prediction(mean, np.diagonal(cov, axis1=1, axis2=2).copy(), cov)
 
     def _pivots(self, times: Array, *, pairs: bool = False) -> Skeleton:
-        """The few times whose e(lam) span those of all `times`, with `pairs` also the products e(lam) e(lam').
-
-        These need no more than the sums: e(lam) e(lam') = e(lam) + e(lam') - e(lam + lam').
-        """
-        nodes = _thinned(self.eigenvalues[self.eigenvalues > 0])
-        if pairs:
-            nodes = _thinned(np.append(nodes, np.add.outer(nodes, nodes)))
+        """The few times whose gains span those of all `times`; with `pairs`, also the gains' products e_i e_j."""
         # Theta(x, X) v_i is of order sqrt(lam_i); weighting by a little more keeps the error of the mean at rounding.
-        return row_skeleton(learned(nodes, times) * nodes**-0.25)
-
-
-def _thinned(eigenvalues: Array) -> Array:
-    """One of the positive `eigenvalues` per step of log lam."""
-    return eigenvalues[np.unique(np.floor(np.log(eigenvalues) / THIN), return_index=True)[1]]
+        gain = self._gain(times) * self.eigenvalues**0.75
+        if pairs:
+            few = row_skeleton(gain.T).pivots
+            e = learned(self.eigenvalues[few], times)
+            i, j = np.triu_indices(len(few))
+            gain = np.hstack([gain[:, few], e[:, i] * e[:, j]])
+        return row_skeleton(gain)
