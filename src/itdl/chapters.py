@@ -69,7 +69,12 @@ class Chapter:
         """The modules of `itdl` that the chapter's code cells import."""
         cells = [c.source for c in self.notebook().cells if c.cell_type == "code"]
         code = "\n".join(line for cell in cells for line in cell.splitlines() if not line.startswith(("%", "!")))
-        return sorted({name for node in ast.walk(ast.parse(code)) for name in _imported(node)})
+        try:
+            tree = ast.parse(code)
+        except SyntaxError as error:
+            line = (error.text or "").strip()
+            raise BadInput(f"{self.source.name}: {error.msg} in `{line}`; mend the cell") from None
+        return sorted({name for node in ast.walk(tree) for name in _imported(node)})
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,10 @@ def profile(home: project.Project, name: str) -> dict[str, dict[str, object]] | 
     if name not in files:
         raise BadInput(f"there is no profile {name!r}{nearest(name, [BOOK, *files])}")
     where = f"profile {name}"
-    content = yaml.safe_load(files[name].read_text(encoding="utf-8")) or {}
+    try:
+        content = yaml.safe_load(files[name].read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise BadInput(f"{where} is not YAML: {error}") from None
     if not isinstance(content, dict):
         raise BadInput(f"{where} is not a mapping of chapter numbers to values; see the other profiles")
     numbers = [c.number for c in discover(home)]

@@ -22,7 +22,7 @@ from itdl import claims, project
 from itdl.chapters import Run
 from itdl.checks import DataError
 
-__all__ = ["serialise", "stamped", "stripped", "verify", "versions"]
+__all__ = ["commit", "serialise", "stamped", "stripped", "verify", "versions"]
 
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "joblib", "matplotlib", "seaborn", "papermill", "ipykernel")
 COMMITTED = ("key", "components", "parameters", "profile", "versions")
@@ -54,7 +54,7 @@ def stamped(run: Run, payload: bytes, outcome: dict[str, Any]) -> bytes:
         "components": run.components,
         "parameters": run.parameters,
         "profile": run.profile,
-        "commit": _commit(run.chapter.home),
+        "commit": commit(run.chapter.home),
         "versions": versions(),
         "seconds": round(outcome["seconds"], 1),
         "peak_memory_mb": round(outcome["peak_memory_mb"]),
@@ -67,6 +67,8 @@ def stripped(notebook: dict[str, Any]) -> dict[str, Any]:
     """`notebook` as it is committed: what depends on the machine or the hour is left out, outputs are whole."""
     metadata = dict(notebook["metadata"])
     metadata["itdl"] = {name: metadata["itdl"][name] for name in COMMITTED}
+    # torch's build ("+cpu") differs between machines with the same locked version.
+    metadata["itdl"]["versions"] = {k: v.partition("+")[0] for k, v in metadata["itdl"]["versions"].items()}
     metadata["language_info"] = {k: v for k, v in metadata["language_info"].items() if k != "version"}
     return {**notebook, "metadata": metadata}
 
@@ -90,7 +92,9 @@ def _refuse(where: str, output: dict[str, Any]) -> None:
         raise DataError(f"{where} wrote to stderr ({text[0] if text else 'empty'}); mend what warns")
 
 
-def _commit(home: project.Project) -> str:
+def commit(home: project.Project) -> str:
+    """The commit checked out, `-dirty` when tracked files differ from it; `unknown` without git."""
+
     def git(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(["git", *words], cwd=home.root, capture_output=True, text=True, check=False)
 

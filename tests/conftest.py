@@ -1,0 +1,81 @@
+"""A tiny compendium of two chapters, copied for each test that wants one, and the command line run against it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from itdl.project import Project
+
+TESTS = Path(__file__).resolve().parent
+SETTINGS = ("ITDL_ROOT", "ITDL_STORE", "ITDL_JOBS", "ITDL_SCHEDULER", "CI")
+
+Itdl = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of `src`, so that a test may edit a module and nobody's edit disturbs a test."""
+    target = tmp_path_factory.mktemp("library") / "src"
+    shutil.copytree(TESTS.parent / "src" / "itdl", target / "itdl", ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+def environment(library: Path, **changes: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if k not in SETTINGS}
+    return {**kept, "PYTHONPATH": f"{library}{os.pathsep}{TESTS}", **changes}
+
+
+def command(home: Project, library: Path, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """`python -m itdl WORDS` inside `home` with the library at `library`."""
+    return subprocess.run(
+        [sys.executable, "-m", "itdl", *words],
+        cwd=home.root,
+        env=environment(library, **changes),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.fixture
+def itdl(library: Path) -> Itdl:
+    def run(home: Project, *words: str, library: Path = library, **changes: str) -> subprocess.CompletedProcess[str]:
+        return command(home, library, *words, **changes)
+
+    return run
+
+
+@pytest.fixture
+def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The tiny compendium, never executed; the working folder is inside it."""
+    return _entered(TESTS / "sample", tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def finished(executed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The tiny compendium with both chapters executed."""
+    return _entered(executed, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def executed(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = Project(tmp_path_factory.mktemp("executed") / "sample")
+    shutil.copytree(TESTS / "sample", home.root)
+    done = command(home, library, "run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return home.root
+
+
+def _entered(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    root = tmp_path / "sample"
+    shutil.copytree(source, root)
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(root)
+    return Project(root)

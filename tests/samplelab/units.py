@@ -1,0 +1,38 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+from itdl import rng
+from samplelab.helper import half
+
+
+def spectrum(seed: int, n: int) -> dict[str, Any]:
+    """Numbers whose last bits would depend on the number of threads."""
+    a = rng.stream(seed, "spectrum", n).standard_normal((n, n))
+    eigenvalues = np.linalg.eigvalsh(a @ a.T)
+    return {"eigenvalues": eigenvalues, "half": half(float(eigenvalues.sum()))}
+
+
+def counted(folder: str, i: int) -> dict[str, float]:
+    """Leaves a trace of each computation; `i` below zero fails."""
+    if i < 0:
+        raise ArithmeticError("below zero")
+    with (Path(folder) / "trace").open("a") as trace:
+        trace.write(f"{i}\n")
+    return {"square": float(i * i)}
+
+
+def threads(i: int) -> dict[str, float]:
+    pools = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
+    return {"most": float(max(pools)), "pid": float(os.getpid())}
+
+
+def text(i: int) -> dict[str, Any]:
+    return {"word": np.array(["a", None], dtype=object)}
+
+
+def plain(i: int) -> Any:
+    return 3.0
