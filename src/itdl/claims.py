@@ -39,9 +39,11 @@ REPRODUCED, LIMIT, CONTRADICTED, UNTESTABLE = VERDICTS = (
     "not testable here",
 )
 UNDECIDED = "undecided"
+WITHIN = "within"
 KINDS = ("exact", "numeric", "trend", "bound", "comparison")
 TIERS = ("T0", "T1", "T2", "T3")
 METADATA_KEY = "itdl_claims"
+NOISE = 1e-12  # the tolerance of tier T0: below it a digit is rounding, and differs from machine to machine
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ class Measurement:
         return cls(value, value - half, value + half, units.size)
 
     def __str__(self) -> str:
-        spread = f" [{number(self.low)}, {number(self.high)}]" if self.n > 1 else ""
-        return number(self.value) + spread
+        value, low, high = (number(x if abs(x) >= NOISE else 0) for x in (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]" if self.n > 1 else value
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class Gate:
     @classmethod
     def of(cls, where: str, table: Mapping[str, float]) -> Gate:
         """From `{at_most = x}`, `{at_least = x}`, both, or `{equals = x, within = tol}`."""
+        if not isinstance(table, Mapping) or not all(isinstance(x, int | float) for x in table.values()):
+            raise BadInput(f"{where}: gate {table!r} is not a table of numbers such as {{ at_most = 0.1 }}")
         match dict(table):
             case {"equals": x, "within": tol, **rest} if not rest and tol > 0:
                 gate = cls(x - tol, x + tol)
@@ -237,12 +241,16 @@ def describe(claim: Claim, record: Record) -> str:
     gate, measured = (claim.limit, record.limit) if record.verdict == LIMIT else (claim.gate, record.measured)
     assert gate is not None
     assert measured is not None
-    # Below a tiny tolerance there is only rounding noise, which differs from machine to machine.
-    tiny = 0 < gate.high <= 1e-5 and measured.low >= 0 and measured.high <= gate.high
+    value, control = _rounded(measured, gate), _rounded(record.control, gate)
+    unit = f" {claim.unit}" if claim.unit and value != WITHIN else ""
     where = f" for {claim.setting}" if record.verdict == LIMIT else ""
-    value = f"{'' if tiny else measured}{'within' if tiny else ''}"
-    unit = f" {claim.unit}" if claim.unit and not tiny else ""
-    return f"{value}{unit}{where} (gate {gate}; control {record.control})"
+    return f"{value}{unit}{where} (gate {gate}; control {control})"
+
+
+def _rounded(m: Measurement, gate: Gate) -> str:
+    """`m` as text; under a tiny tolerance there is only rounding noise, and no digit of it is printed."""
+    tiny = 0 < gate.high <= 1e-5 and max(abs(m.low), abs(m.high)) <= gate.high
+    return WITHIN if tiny else str(m)
 
 
 def registry(folder: Path | None = None) -> list[Claim]:
@@ -250,9 +258,11 @@ def registry(folder: Path | None = None) -> list[Claim]:
     claims: list[Claim] = []
     for path in sorted((folder or project.find().claims).glob("[0-9][0-9]_*.toml")):
         try:
-            entries = tomllib.loads(path.read_text(encoding="utf-8"))["claim"]
-        except (tomllib.TOMLDecodeError, KeyError) as error:
+            entries = tomllib.loads(path.read_text(encoding="utf-8")).get("claim")
+        except ValueError as error:
             raise BadInput(f"{path.name} is not a list of [[claim]] tables: {error}") from None
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise BadInput(f"{path.name} is not a list of [[claim]] tables: it has {entries!r} as its claims")
         claims += [_claim(path.stem, entry) for entry in entries]
     repeated = {c.id for c in claims if sum(d.id == c.id for d in claims) > 1}
     if repeated:
@@ -281,6 +291,8 @@ def _claim(chapter: str, entry: dict[str, Any]) -> Claim:
         if value not in allowed:
             raise BadInput(f"{where}: {value!r} is none of {', '.join(allowed)}")
     needed = ["note"] if claim.verdict == UNTESTABLE else ["gate", "control", "quantity"]
+    if claim.verdict == LIMIT:
+        needed += ["limit", "setting"]
     if absent := [name for name in needed if name not in entry]:
         raise BadInput(f"{where}: {claim.verdict!r} needs {', '.join(absent)}")
     return claim
@@ -289,28 +301,37 @@ def _claim(chapter: str, entry: dict[str, Any]) -> Claim:
 def read(notebook: Path, known: Iterable[Claim] | None = None) -> list[Record]:
     """The records inside an executed notebook, judged again from their numbers.
 
-    Raises `DataError` when the notebook holds no record, a stored verdict does not follow from its stored numbers,
-    or its claims are not the registered ones.
+    Raises `DataError` when the notebook holds no record or a damaged one, a stored verdict does not follow from its
+    stored numbers, or its claims are not the registered ones.
     """
     claims = {c.id: c for c in (registry() if known is None else known) if c.chapter == notebook.stem}
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    outputs = (o for cell in cells for o in cell.get("outputs", []))
-    stored = next((o["metadata"][METADATA_KEY] for o in outputs if METADATA_KEY in o.get("metadata", {})), None)
-    if stored is None:
+    try:
+        records = _stored(notebook)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{notebook.name} is damaged ({error!r}); execute it again") from None
+    if not records:
         raise DataError(f"{notebook.name} holds no claims record; execute it again")
-    records = [
-        Record(r["id"], r["verdict"], *(r[k] and Measurement(**r[k]) for k in ("measured", "control", "limit")))
-        for r in stored
-    ]
-    if {r.id for r in records} != set(claims):
+    if sorted(r.id for r in records) != sorted(claims):
         raise DataError(f"{notebook.name} records other claims than its registry; execute it again")
     for r in records:
-        follows = UNTESTABLE
+        follows = UNTESTABLE if claims[r.id].verdict == UNTESTABLE else UNDECIDED
         if r.measured is not None and r.control is not None:
             follows = claims[r.id].judge(r.measured, r.control, r.limit)
         if r.verdict != follows:
             raise DataError(f"{notebook.name}: {r.id} is stored as {r.verdict!r} but its numbers say {follows!r}")
     return records
+
+
+def _stored(notebook: Path) -> list[Record]:
+    """The records in the output metadata of a notebook, as they stand."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    metadata = (output.get("metadata", {}) for cell in cells for output in cell.get("outputs", []))
+    numbers = ("measured", "control", "limit")
+    return [
+        Record(r["id"], r["verdict"], *(r[k] and Measurement(**r[k]) for k in numbers))
+        for m in metadata
+        for r in m.get(METADATA_KEY, [])
+    ]
 
 
 def differences(records: Iterable[Record], known: Iterable[Claim] | None = None) -> list[str]:
