@@ -28,7 +28,7 @@
   const verdict = choice("verdict", rows.map((entry) => entry.verdict));
   const source = choice("source", rows.map((entry) => entry.source));
   const words = element("input", { id: "ledger-words", name: "words", type: "search", autocomplete: "off" });
-  const reset = element("button", { type: "reset", textContent: "Show all" });
+  const all = element("button", { type: "button", textContent: "Show all" });
   const count = element("p", { id: "ledger-shown" });
   count.setAttribute("role", "status");
 
@@ -38,7 +38,7 @@
     labelled("Verdict", verdict),
     labelled("Source", source),
     labelled("Words", words),
-    reset,
+    all,
     count,
   );
   form.setAttribute("aria-label", "Filter the ledger");
@@ -57,17 +57,21 @@
     count.textContent = `${shown} of ${rows.length} claims shown`;
   };
 
+  const showAll = () => {
+    form.reset();
+    update();
+  };
+
   const reveal = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!rows.some((entry) => entry.row === target)) return;
-    if (target.hidden) form.reset();
+    if (target.hidden) showAll();
     target.scrollIntoView();
   };
 
   form.addEventListener("input", update);
   form.addEventListener("submit", (event) => event.preventDefault());
-  // A reset event arrives before the fields are emptied.
-  form.addEventListener("reset", () => queueMicrotask(update));
+  all.addEventListener("click", showAll);
   window.addEventListener("hashchange", reveal);
 
   (table.closest(".pst-scrollable-table-container") ?? table).before(form);

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from docutils import nodes
+from sphinx.addnodes import pending_xref
+
 from itdl.claims import LIMIT, UNDECIDED, VERDICTS, describe
 from itdl.show import number
-from sphinx.addnodes import pending_xref
 
 from .source import Entry
 
@@ -38,7 +39,8 @@ def counted(entries: Iterable[Entry]) -> nodes.paragraph:
     names = [*VERDICTS, *([UNDECIDED] if count[UNDECIDED] else [])]
     line = nodes.paragraph("", "", nodes.strong("", f"{total} claim{'' if total == 1 else 's'}"), nodes.Text(": "))
     for i, name in enumerate(names):
-        line += [nodes.Text("" if i == 0 else ", "), nodes.Text(f"{count[name]}\u00a0"), verdict(name)]
+        comma = nodes.Text(", " if i else "")
+        line += [comma, nodes.inline("", f"{count[name]} ", verdict(name), classes=["counted"])]
     line += nodes.Text(".")
     line["classes"].append("ledger-count")
     return line

@@ -14,6 +14,7 @@ from platform import python_version
 from typing import Any
 
 from docutils import nodes
+
 from itdl.show import number
 
 from .source import Chapter
@@ -22,9 +23,10 @@ __all__ = ["chapter_table", "line", "version_table"]
 
 ABSENT = "not recorded"
 SHOWN = ("python", "numpy", "torch")
-TOOLS = (
-    "numpy scipy torch scikit-learn matplotlib seaborn joblib papermill jupytext nbval jupyter-book sphinx myst-nb"
-).split()
+TOOLS = [
+    "numpy", "scipy", "torch", "scikit-learn", "matplotlib", "seaborn", "joblib",
+    "papermill", "jupytext", "nbval", "jupyter-book", "sphinx", "myst-nb",
+]  # fmt: skip
 
 
 def line(run: Mapping[str, Any]) -> nodes.raw:

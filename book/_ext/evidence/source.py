@@ -13,10 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from sphinx.errors import ExtensionError
+
 from itdl import claims
 from itdl.checks import BadInput, DataError
 from itdl.claims import Claim, Record
-from sphinx.errors import ExtensionError
 
 __all__ = ["Chapter", "Entry", "chapters", "entries", "files", "run_record"]
 
