@@ -33,6 +33,11 @@ class GaussianTask:
     noise_var: float = 1.0
 
     @property
+    def y_train_clean(self) -> Array:
+        """a.x at the training points, without their label noise."""
+        return np.asarray(self.x_train @ self.teacher)
+
+    @property
     def y_var(self) -> float:
         """Var Y = |a|^2 + noise_var."""
         return float(self.teacher @ self.teacher) + self.noise_var

@@ -14,6 +14,7 @@ Source: shwartzziv2020information (eqs. 1-6; the joint covariance is symmetrised
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,12 +79,7 @@ class InfiniteEnsemble:
     ) -> None:
         self.architecture = kernels.Architecture(depth=depth, activation=activation, sigma_w=sigma_w, sigma_b=sigma_b)
         self.x = matrix("x_train", x_train)
-        y = finite("y_train", y_train)
-        self.y = y[:, None] if y.ndim == 1 else matrix("y_train", y)
-        if self.y.ndim != 2:
-            raise BadInput(f"y_train has shape {y.shape}; it must be (points,) or (points, outputs)")
-        if len(self.x) != len(self.y):
-            raise BadInput(f"x_train has {len(self.x)} points but y_train has {len(self.y)}; each point needs a target")
+        self.y = _targets(y_train, len(self.x))
         nngp, ntk = kernels.nngp_and_ntk(self.x, **self.architecture)
         lam, self.basis = np.linalg.eigh(ntk)
         lam[lam <= max(self.x.shape) * np.finfo(float).eps * lam[-1]] = 0
@@ -103,6 +99,13 @@ class InfiniteEnsemble:
     def outputs(self) -> int:
         """Number k of outputs."""
         return int(self.y.shape[1])
+
+    def with_targets(self, y_train: ArrayLike) -> InfiniteEnsemble:
+        """The same networks trained on other targets, (n,) or (n, k), without a new eigendecomposition."""
+        other = copy(self)
+        other.y = _targets(y_train, self.n)
+        other.targets = self.basis.T @ other.y
+        return other
 
     def predict(self, x: ArrayLike, times: ArrayLike, *, cov: bool = False) -> Prediction:
         """Mean and variance (and with `cov=True` the joint covariance) of the outputs at x.   x (m, d), times (T,)."""
@@ -170,11 +173,22 @@ class InfiniteEnsemble:
 
     def _pivots(self, times: Array, *, pairs: bool = False) -> Skeleton:
         """The few times whose gains span those of all `times`; with `pairs`, also the gains' products e_i e_j."""
+        lam = self.eigenvalues
         # Theta(x, X) v_i is of order sqrt(lam_i); weighting by a little more keeps the error of the mean at rounding.
-        gain = self._gain(times) * self.eigenvalues**0.75
+        gain = self._gain(times) * lam**0.75 * lam[-1] ** 0.25
         if pairs:
             few = row_skeleton(gain.T).pivots
-            e = learned(self.eigenvalues[few], times)
+            e = learned(lam[few], times)
             i, j = np.triu_indices(len(few))
             gain = np.hstack([gain[:, few], e[:, i] * e[:, j]])
         return row_skeleton(gain)
+
+
+def _targets(y_train: ArrayLike, n: int) -> Array:
+    """Targets as a matrix (n, k)."""
+    y = finite("y_train", y_train)
+    if y.ndim not in (1, 2):
+        raise BadInput(f"y_train has shape {y.shape}; it must be (points,) or (points, outputs)")
+    if len(y) != n:
+        raise BadInput(f"x_train has {n} points but y_train has {len(y)}; each point needs a target")
+    return y.reshape(n, -1)

@@ -22,7 +22,7 @@ def gradient_flow(
     x (n, d), y (n, k); every model sees the same data. Models are independent and go `chunk` at a time, so that a
     chunk's parameters stay in cache. Raises `BadInput` when the flow blows up (steps too long).
     """
-    chunks = zip(*(p.split(chunk) for p in parameters), strict=True)
+    chunks = zip(*(torch.split(p, chunk) for p in parameters), strict=True)
     ends = [_flow(networks, list(part), x, y, time, steps) for part in chunks]
     return [torch.cat(parts) for parts in zip(*ends, strict=True)]
 

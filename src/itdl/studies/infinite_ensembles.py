@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.signal import find_peaks
 
 from itdl import data, encoders, estimators, gaussian, kernels, rng
 from itdl import parameter_space as parameters
@@ -38,54 +39,43 @@ def _task(seed: int, index: int, shuffled: bool, **size: float) -> data.Gaussian
 
 
 def curves(
-    *,
-    seed: int,
-    index: int,
-    activation: str,
-    sigma_w: float,
-    sigma_b: float,
-    depth: int,
-    d: int,
-    n: int,
-    m: int,
-    information: float,
-    times: list[float],
-    shuffled: bool = False,
-) -> Result:
+    *, seed: int, index: int, activation: str, sigma_w: float, sigma_b: float, depth: int, d: int, n: int, m: int,
+    information: float, times: list[float], sampled: bool = False, shuffled: bool = False,
+) -> Result:  # fmt: skip
     """One ensemble on the Gaussian task over `times` t: losses and every tractable information, each (T,).
 
-    `i_x_lower` InfoNCE, `i_x_upper` maximum entropy; `i_y_fixed` H(Y) - loss, `i_y_calibrated`; `frontier` the most
-    I(Z;Y) that `i_x_upper` can buy; `i_data` E KL(outputs || prior), `i_labels` exact I(Z;Y_train|X,x); `entropy`
-    h(Z|X); `kl`, `distance` of the parameters; `train_loss`.
+    `i_x_upper` by maximum entropy and, with `sampled`, `i_x_lower` by InfoNCE; `i_y_fixed` is H(Y) - loss,
+    `i_y_calibrated` the bound of the best affine decoder, `frontier` the most I(Z;Y) that `i_x_upper` can buy. About
+    the labels' noise: `i_labels` the exact I(Z;Y_train|X,x), `i_data` E KL(outputs || prior) averaged over it.
     """
     task = _task(seed, index, shuffled, d=d, n=n, m=m, information=information)
-    ensemble = InfiniteEnsemble(
-        task.x_train, task.y_train, depth=depth, activation=activation, sigma_w=sigma_w, sigma_b=sigma_b
-    )
-    tau = np.asarray(times) / n
-    mean, var = (p := ensemble.predict(task.x_test, tau)).mean, p.var
-    var = np.maximum(var, np.finfo(float).tiny)  # counted in `clipped`: cancellation, not information
+    targets = np.stack([task.y_train, task.y_train_clean], axis=1)
+    both = InfiniteEnsemble(task.x_train, targets, depth=depth, activation=activation, sigma_w=sigma_w, sigma_b=sigma_b)
+    ensemble, tau = both.with_targets(task.y_train), np.asarray(times) / n
+    p = both.predict(task.x_test, tau)
+    mean, var = p.mean[..., :1], p.var
     loss = encoders.gibbs_loss(mean, var, task.y_test, noise_var=task.noise_var)
-    scores = encoders.scores(mean, var, rng.stream(seed, NAME, "noise", index))
     i_x_upper = encoders.max_entropy_bound(mean, var)
     prior = kernels.diagonals(task.x_test, **ensemble.architecture).nngp
-    gain = ensemble.sensitivity(task.x_test, tau)
-    return {
+    noise = task.noise_var * ensemble.sensitivity(task.x_test, tau)
+    result = {
         "loss": loss,
+        "bayes_loss": encoders.bayes_loss(mean, var, task.y_test, noise_var=task.noise_var),
         "train_loss": ensemble.train_loss(tau),
-        "i_x_lower": np.array([estimators.info_nce(s) for s in scores]),
         "i_x_upper": i_x_upper,
         "i_y_fixed": gaussian.entropy([[task.y_var]]) - loss,
         "i_y_calibrated": encoders.calibrated_label_information(mean, var, task.y_test, noise_var=task.noise_var),
         "frontier": gaussian.frontier(task.covariance, d, np.maximum(i_x_upper, 0)),
-        "i_data": encoders.kl_to_prior(mean, var, prior),
-        "i_labels": 0.5 * np.log1p(task.noise_var * gain / var).mean(axis=1),
+        "i_data": encoders.kl_to_prior(p.mean[..., 1:], var, prior) + (noise / (2 * prior)).mean(axis=1),
+        "i_labels": 0.5 * np.log1p(noise / var).mean(axis=1),
         "entropy": encoders.output_entropy(var),
         "kl": parameters.kl(ensemble, tau),
         "distance": parameters.distance(ensemble, tau),
-        "fisher_trace": parameters.fisher_trace(ensemble) / n,
-        "clipped": int((p.var <= 0).sum()),
     }
+    if sampled:
+        scores = encoders.scores(mean, var, rng.stream(seed, NAME, "noise", index))
+        result["i_x_lower"] = np.array([estimators.info_nce(s) for s in scores])
+    return result
 
 
 def tracks(
@@ -114,6 +104,19 @@ def tracks(
 def kl_as_printed(ensemble: InfiniteEnsemble, tau: Array) -> Array:
     """Eq. 27: tau tr Theta + E |theta_tau - theta_0|^2, that is without the factor 1/2 and without -tr(I - E)."""
     return np.asarray(tau * parameters.fisher_trace(ensemble) + parameters.distance(ensemble, tau))
+
+
+def dip_time(times: Array, drift: Array) -> float:
+    """The time of the lowest drift between its two highest peaks: one cluster of directions learned, the next not yet.
+
+    NaN when there are not two peaks of at least 5 % prominence.
+    """
+    level = np.log(drift + np.finfo(float).tiny)
+    peaks, _ = find_peaks(level, prominence=0.05)
+    if len(peaks) < 2:
+        return float("nan")
+    first, last = np.sort(peaks[np.argsort(level[peaks])[-2:]])
+    return float(times[first + np.argmin(level[first : last + 1])])
 
 
 def finite_networks(
