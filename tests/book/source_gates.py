@@ -24,14 +24,13 @@ STYLE_ONLY = {"use_style"}
 READERS = {"open", "Path", "load", "loadtxt", "genfromtxt", "read_csv", "savefig", "save"}
 FILE_LIKE = re.compile(r"^[~.]{0,2}/|^[A-Za-z]:\\|\.(csv|npz|npy|png|svg|json|txt|toml|ya?ml|pt)$")
 TYPED = re.compile(r"(?<![\w.:/])\d*\.\d+(?![\w.])")
-NUMBERED = r"(?:arXiv|[Ss]ections?|[Ff]igures?|[Tt]ables?|[Ee]quations?|[Tt]heorems?|Python)[\s:]+[\d., and-]+"
+NUMBERED = r"(?i:arxiv|sections?|figures?|tables?|equations?|theorems?|python)[\s:]+[\d., and-]+"
 NOT_PROSE = re.compile(
-    r"```.*?```|~~~.*?~~~|:::.*?:::|\$\$.*?\$\$|\$[^$]+\$|\{[a-z:-]+\}`[^`]*`|``.*?``|`[^`]*`|\]\([^)]*\)|<[^>]+>|"
-    + NUMBERED,
+    r"```.*?```|~~~.*?~~~|\$\$.*?\$\$|\$[^$]+\$|\{[a-z:-]+\}`[^`]*`|``.*?``|`[^`]*`|\]\([^)]*\)|<[^>]+>|" + NUMBERED,
     re.DOTALL,
 )
 ALLOWED = re.compile(r"<!--\s*typed:\s*([^>]*?)\s*-->")
-RAW_ENVIRONMENT = re.compile(r"\\begin\{(align|equation|gather|multline|eqnarray|alignat|flalign)\*?\}")
+RAW_ENVIRONMENT = re.compile(r"\\begin\{(align|equation|gather|mult\w+|eqnarray|alignat|flalign)\*?\}")
 CLAIM_ID = re.compile(r"\b[a-z][a-z0-9]*(?:-[a-z0-9]+)+-\d{2}\b")
 
 

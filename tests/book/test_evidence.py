@@ -191,12 +191,19 @@ def test_a_chapter_says_how_it_was_made_and_what_was_not_recorded(source: Path) 
 
 
 def test_a_fresh_run_shows_commit_time_memory_and_machine(source: Path) -> None:
-    run = {"commit": "a" * 40, "seconds": 12.34, "peak_memory_mb": 456.7, "machine": {"cpu": "x", "cores": 2}}
+    run = {
+        "commit": "a" * 40 + "-dirty",
+        "seconds": 12.34,
+        "peak_memory_mb": 456.7,
+        "machine": {"cpu": "x", "cores": 2},
+    }
     write_notebook(source, records(), RUN | run)
     site = made(source)
-    assert {"aaaaaaaaaaaa", "12.3 s"} <= set(words(Page(site, "notebooks/01_coin.html"), ".provenance dd"))
+    assert {"aaaaaaaaaaaa with uncommitted changes", "12.3 s"} <= set(
+        words(Page(site, "notebooks/01_coin.html"), ".provenance dd")
+    )
     cells = words(Page(site, "book/environment.html"), "table.facts td")
-    assert cells[-5:] == ["01_coin", "book", "12.3 s", "457 MB", "cpu x, cores 2"]
+    assert cells[-5:] == ["01_coin", "book", "12.3 s", "457 MB", "x, 2 cores"]
 
 
 def test_a_rebuild_notices_a_changed_notebook(source: Path) -> None:

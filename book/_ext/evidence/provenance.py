@@ -36,7 +36,7 @@ def line(run: Mapping[str, Any]) -> nodes.raw:
         "Profile": run.get("profile"),
         "Seed": parameters.get("seed"),
         "Versions": _versions(run),
-        "Commit": str(run["commit"])[:12] if "commit" in run else None,
+        "Commit": _commit(run),
         "Run time": _seconds(run),
         "Digest": str(run["key"])[:12] if "key" in run else None,
     }
@@ -53,6 +53,14 @@ def _html(value: object) -> str:
 def _details(parameters: Mapping[str, Any]) -> str:
     listed = "\n".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in parameters.items())
     return f"<details><summary>Parameters ({len(parameters)})</summary><pre>{escape(listed)}</pre></details>"
+
+
+def _commit(run: Mapping[str, Any]) -> str | None:
+    """The first twelve digits; a tree with edits is never shown as the commit itself."""
+    if "commit" not in run:
+        return None
+    digits, _, edited = str(run["commit"]).partition("-")
+    return f"{digits[:12]} with uncommitted changes" if edited else digits[:12]
 
 
 def _versions(run: Mapping[str, Any]) -> str:
@@ -78,12 +86,9 @@ def chapter_table(chapters: Iterable[Chapter]) -> nodes.table:
 def _chapter_row(chapter: Chapter) -> tuple[str, ...]:
     run = chapter.run
     memory = f"{number(run['peak_memory_mb'])} MB" if "peak_memory_mb" in run else None
-    facts = (run.get("profile"), _seconds(run), memory, _machine(run.get("machine")))
+    machine = "{cpu}, {cores} cores".format_map(run["machine"]) if "machine" in run else None
+    facts = (run.get("profile"), _seconds(run), memory, machine)
     return (chapter.stem, *(ABSENT if fact is None else str(fact) for fact in facts))
-
-
-def _machine(machine: object) -> object:
-    return ", ".join(f"{k} {v}" for k, v in machine.items()) if isinstance(machine, Mapping) else machine
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> nodes.table:
