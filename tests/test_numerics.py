@@ -1,0 +1,115 @@
+"""Floating-point ground: logarithms at their ends, and the low-rank machinery against dense algebra."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from laws import LAW, SEEDS, covariances, matrices
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp
+
+from itdl.checks import Array, BadInput
+from itdl.numerics import log_mean_exp, logdet, row_skeleton, times_upper, upper_half
+
+
+def test_logdet_by_hand() -> None:
+    assert_allclose(logdet("a", np.array([[4.0, 2.0], [2.0, 3.0]])), np.log(8), rtol=1e-15)
+
+
+@LAW
+@given(covariances())
+def test_logdet_is_the_sum_of_the_log_eigenvalues(a: Array) -> None:
+    assert_allclose(logdet("a", a), np.log(np.linalg.eigvalsh(a)).sum(), atol=1e-9)
+
+
+def test_logdet_neither_overflows_nor_accepts_an_indefinite_matrix() -> None:
+    assert_allclose(logdet("a", 1e-200 * np.eye(5)), -1000 * np.log(10), rtol=1e-14)
+    # slogdet answers 1.0986 with sign -1 here.
+    with pytest.raises(BadInput, match="gram is not positive definite: smallest eigenvalue -1"):
+        logdet("gram", np.array([[1.0, 2.0], [2.0, 1.0]]))
+
+
+def test_log_mean_exp_by_hand_along_either_axis() -> None:
+    a = np.log([[1.0, 3.0], [2.0, 8.0]])
+    assert_allclose(log_mean_exp(a, axis=1), np.log([2, 5]), rtol=1e-14)
+    assert_allclose(log_mean_exp(a, axis=0), np.log([1.5, 5.5]), rtol=1e-14)
+
+
+@LAW
+@given(matrices(3, 4, bound=900))
+def test_log_mean_exp_agrees_with_scipy_where_exp_alone_would_not(a: Array) -> None:
+    assert_allclose(log_mean_exp(a, axis=1), logsumexp(a, axis=1) - np.log(4), rtol=1e-13, atol=1e-13)
+
+
+@LAW
+@given(matrices(3, 4, bound=900))
+def test_log_mean_exp_lies_between_mean_and_maximum(a: Array) -> None:
+    out = log_mean_exp(a, axis=1)
+    assert (out <= a.max(axis=1) + 1e-10).all()
+    assert (out >= a.mean(axis=1) - 1e-10).all()
+
+
+def test_log_mean_exp_counts_minus_infinity_as_zero_and_keeps_its_input() -> None:
+    a = np.array([[-np.inf, -np.inf], [0, -np.inf], [1e4, 1e4]])
+    before = a.copy()
+    assert_allclose(log_mean_exp(a, axis=1), [-np.inf, -np.log(2), 1e4])
+    assert_array_equal(a, before)
+
+
+@LAW
+@given(SEEDS, st.integers(1, 40), st.integers(1, 30), st.integers(1, 8))
+def test_a_skeleton_rebuilds_every_row_from_as_few_as_the_rank(seed: int, rows: int, columns: int, rank: int) -> None:
+    rng = np.random.default_rng(seed)
+    a = rng.standard_normal((rows, rank)) @ rng.standard_normal((rank, columns))
+    skeleton = row_skeleton(a)
+    assert len(skeleton.pivots) == len(set(skeleton.pivots)) <= min(rows, columns, rank)
+    assert_allclose(skeleton.coefficients @ a[skeleton.pivots], a, atol=1e-9 * np.abs(a).max())
+
+
+@pytest.mark.parametrize("rows", [5, 64, 65, 200, 1000])
+def test_a_tall_skeleton_is_as_exact_as_a_small_one(rows: int) -> None:
+    times = np.concatenate([[0.0], np.geomspace(1e-8, 1e8, rows - 1)])
+    a = -np.expm1(-np.outer(times, np.geomspace(1e-4, 1e2, 80)))
+    skeleton = row_skeleton(a)
+    scale = np.maximum(np.abs(a).max(axis=1), 1e-300)[:, None]
+    size = np.linalg.svd(a / scale, compute_uv=False)
+    assert len(skeleton.pivots) <= (size > 1e-14 * size[0]).sum() + 2
+    assert_allclose(skeleton.coefficients @ a[skeleton.pivots] / scale, a / scale, atol=3e-13)
+
+
+def test_a_small_row_is_rebuilt_to_its_own_scale() -> None:
+    a = np.array([[1.0, 2.0, 3.0], [1e-200, 0, 1e-200], [5e-100, 0, 0], [0, 0, 0]])
+    rebuilt = (skeleton := row_skeleton(a)).coefficients @ a[skeleton.pivots]
+    assert_allclose(rebuilt[0], a[0], rtol=1e-12)
+    assert_allclose(rebuilt[1] * 1e200, a[1] * 1e200, atol=1e-12)
+    assert_allclose(rebuilt[2] * 1e100, a[2] * 1e100, atol=1e-12)
+    assert_array_equal(skeleton.coefficients[3], 0)
+
+
+def test_a_skeleton_of_nothing_is_nothing() -> None:
+    for rows in (3, 100):
+        skeleton = row_skeleton(np.zeros((rows, 4)))
+        assert len(skeleton.pivots) >= 1
+        assert_array_equal(skeleton.coefficients, 0)
+
+
+def test_the_tolerance_of_a_skeleton_decides_its_rank() -> None:
+    a = np.array([[1.0, 0, 0], [1.0, 1e-6, 0], [1.0, 0, 1e-3]])
+    assert [len(row_skeleton(a, tol).pivots) for tol in (1e-14, 1e-4, 1e-1)] == [3, 2, 1]
+
+
+@LAW
+@given(covariances())
+def test_an_upper_half_and_its_transpose_are_the_whole(a: Array) -> None:
+    u = upper_half(a)
+    assert_array_equal(u, np.triu(u))
+    assert_array_equal(u + u.T, a)
+
+
+def test_times_upper_reads_only_the_upper_triangle() -> None:
+    rng = np.random.default_rng(0)
+    b, u = rng.standard_normal((3, 5)), rng.standard_normal((5, 5))
+    kept = b.copy(), u.copy()
+    assert_allclose(times_upper(b, u), b @ np.triu(u), rtol=1e-13)
+    assert_array_equal(b, kept[0])
+    assert_array_equal(u, kept[1])
