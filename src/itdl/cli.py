@@ -26,8 +26,7 @@ LOG_LINES = 15
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code."""
     options = _parser().parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         code: int = options.verb(options)
         return code
@@ -40,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         execution.stop()
         print("itdl: interrupted; what is finished is kept, the same command resumes", file=sys.stderr)
         return INTERRUPTED
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,7 +89,8 @@ def _list(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     home = project.find()
     given = spoken(options.parameters)
-    wanted = [chapters.find(home, name) for name in options.chapter] or chapters.discover(home)
+    named = dict.fromkeys(chapters.find(home, name) for name in options.chapter)
+    wanted = list(named) or chapters.discover(home)
     if given and len(wanted) != 1:
         raise BadInput(f"parameters were given for {len(wanted)} chapters; name the one they are for, as in `run 06`")
     runs = [chapters.plan(chapter, options.profile, given) for chapter in wanted]

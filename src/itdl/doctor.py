@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -64,8 +64,8 @@ def drift(constraints: Path) -> Iterator[str]:
 
 
 def _python() -> Finding:
-    found = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info[:2] == (3, 11):
+    found = platform.python_version()
+    if found.startswith("3.11."):
         return Finding(FINE, f"python {found}")
     return Finding(WRONG, f"python is {found}; the book needs 3.11: make the environment with it")
 

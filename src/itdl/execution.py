@@ -25,7 +25,7 @@ import psutil
 
 from itdl import claims, project, provenance
 from itdl.chapters import Run, components
-from itdl.checks import DataError
+from itdl.checks import DataError, positive
 from itdl.evidence import stamped, verify
 from itdl.store import Store, part_prefix, remove_leftovers, write
 from itdl.sweep import parallel
@@ -59,6 +59,8 @@ def execute(runs: Sequence[Run], *, jobs: int | None = None, timeout: float = TI
     """
     if not runs:
         return
+    positive("timeout", timeout)
+    positive("jobs", 1 if jobs is None else jobs)
     home = runs[0].chapter.home
     store = Store(home.store)
     remove_leftovers(_scratch(home))
