@@ -28,7 +28,7 @@ from itdl.numerics import Skeleton, row_skeleton, times_upper, upper_half
 __all__ = ["InfiniteEnsemble", "Prediction", "exponents", "learned"]
 
 POINTS = 64  # test points handled at once: bounds the memory of the products with V^T K V
-STEP = 0.1  # e(tau) is so smooth in log lam that nodes at this distance decide it to rounding
+NEIGHBOURS = 128  # eigenvalues handled at once in these products
 
 
 def exponents(eigenvalues: Array, times: Array) -> Array:
@@ -112,7 +112,9 @@ class InfiniteEnsemble:
         x, t = matrix("x", x, columns=self.x.shape[1]), checked_times("times", times)
         if cov:
             return self._joint(x, t)
-        parts = [self._marginals(x[i : i + POINTS], t, self._pivots(t)) for i in range(0, len(x), POINTS)]
+        pivots = self._pivots(t)
+        gain = self._gain(t[pivots.pivots])
+        parts = [self._marginals(x[i : i + POINTS], gain, pivots.coefficients) for i in range(0, len(x), POINTS)]
         return Prediction(*(np.concatenate(p, axis=1) for p in zip(*parts, strict=True)))
 
     def smoother(self, x: ArrayLike, time: float) -> Array:
@@ -143,42 +145,60 @@ class InfiniteEnsemble:
         nngp, ntk = kernels.nngp_and_ntk(x, self.x, **self.architecture)
         return nngp @ self.basis, ntk @ self.basis
 
-    def _marginals(self, x: Array, times: Array, pivots: Skeleton) -> tuple[Array, Array]:
-        """Mean (T, m, k) and variance (T, m): products with V^T K V at the pivot times only."""
+    def _marginals(self, x: Array, gain: Array, mix: Array) -> tuple[Array, Array]:
+        """Mean (T, m, k) and variance (T, m) from the gains (r, n) at the pivot times, combined by `mix` (T, r)."""
         k_cross, t_cross = self._cross(x)
-        mix = pivots.coefficients
-        smoothers = t_cross[:, None, :] * self._gain(times[pivots.pivots])  # (m, r, n)
-        moved = times_upper(smoothers.reshape(-1, self.n), self._half).reshape(smoothers.shape)
+        smoothers = t_cross[:, None, :] * gain  # b(x) V, (m, r, n)
         mean = np.tensordot(mix, smoothers @ self.targets, axes=(1, 1))
-        pairs = (moved @ smoothers.swapaxes(1, 2)).reshape(len(x), -1)  # (m, r r)
-        shared = (smoothers @ k_cross[:, :, None])[:, :, 0]  # (m, r)
-        mixed_pairs = (mix[:, :, None] * mix[:, None, :]).reshape(len(times), -1)  # (T, r r)
-        change = mixed_pairs @ pairs.T - mix @ shared.T
+        shared = smoothers @ k_cross[:, :, None]  # (m, r, 1)
+        mixed = (mix[:, :, None] * mix[:, None, :]).reshape(len(mix), -1)  # (T, r r)
+        change = mixed @ self._pairs(t_cross, gain, smoothers).reshape(len(x), -1).T - mix @ shared[:, :, 0].T
         return mean, kernels.diagonals(x, **self.architecture).nngp + 2 * change
 
+    def _pairs(self, t_cross: Array, gain: Array, smoothers: Array) -> Array:
+        """b_r U b_s^T of all pairs of pivot times, V^T K V = U + U^T.   (m, n), (r, n), (m, r, n) -> (m, r, r).
+
+        Among neighbouring eigenvalues fewer gains are independent than over all: only these few meet U.
+        """
+        pairs = np.zeros((*smoothers.shape[:2], len(gain)))
+        for start in range(0, self.n, NEIGHBOURS):
+            near = slice(start, start + NEIGHBOURS)
+            few, mix = row_skeleton(self._weighted(gain)[:, near])
+            left = t_cross[:, None, near] * gain[few, near]
+            moved = left.reshape(-1, left.shape[-1]) @ self._half[near, start:]
+            moved = moved.reshape(*left.shape[:2], -1) @ smoothers[:, :, start:].swapaxes(1, 2)
+            pairs += mix @ moved
+        return pairs
+
     def _joint(self, x: Array, times: Array) -> Prediction:
-        """All of `Prediction`: every element of the covariance at the pivot times only, then combined over them."""
+        """All of `Prediction`: the covariance's elements at the pivot times for pairs of gains, then combined."""
         k_cross, t_cross = self._cross(x)
         pivots = self._pivots(times, pairs=True)
         gain, mix = self._gain(times[pivots.pivots]), pivots.coefficients
-        mean = np.tensordot(mix, (gain[:, None, :] * t_cross) @ self.targets, axes=1)
-        at_pivots = np.empty((len(gain) + 1, len(x), len(x)))
-        at_pivots[-1] = kernels.nngp(x, **self.architecture)
+        mean = np.empty((len(gain), len(x), self.outputs))
+        change = np.empty((len(gain), len(x), len(x)))
         for i, g in enumerate(gain):
             b = g * t_cross
+            mean[i] = b @ self.targets
             half = (times_upper(b, self._half) - k_cross) @ b.T
-            np.add(half, half.T, out=at_pivots[i])
-        cov = np.tensordot(np.column_stack([mix, np.ones(len(mix))]), at_pivots, axes=1)
-        return Prediction(mean, np.diagonal(cov, axis1=1, axis2=2).copy(), cov)
+            np.add(half, half.T, out=change[i])
+        cov = np.tensordot(mix, change, axes=1)
+        cov += kernels.nngp(x, **self.architecture)
+        return Prediction(np.tensordot(mix, mean, axes=1), np.diagonal(cov, axis1=1, axis2=2).copy(), cov)
+
+    def _weighted(self, gain: Array) -> Array:
+        """The gains as they count in predictions.   (T, n) -> (T, n).
+
+        Theta(x, X) v_i is of order sqrt(lam_i); a little more keeps the error of the mean at rounding.
+        """
+        return np.asarray(gain * (self.eigenvalues**0.75 * self.eigenvalues[-1] ** 0.25))
 
     def _pivots(self, times: Array, *, pairs: bool = False) -> Skeleton:
-        """The few times whose gains span those of all `times`; with `pairs`, also the gains' products e_i e_j."""
-        lam = self.eigenvalues
-        # Theta(x, X) v_i is of order sqrt(lam_i); weighting by a little more keeps the error of the mean at rounding.
-        gain = self._gain(times) * lam**0.75 * lam[-1] ** 0.25
+        """The few times whose gains span those of all `times`; with `pairs`, also the products e_i e_j."""
+        gain = self._weighted(self._gain(times))
         if pairs:
             few = row_skeleton(gain.T).pivots
-            e = learned(lam[few], times)
+            e = learned(self.eigenvalues[few], times)
             i, j = np.triu_indices(len(few))
             gain = np.hstack([gain[:, few], e[:, i] * e[:, j]])
         return row_skeleton(gain)

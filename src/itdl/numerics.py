@@ -15,6 +15,8 @@ from itdl.checks import Array, spd
 
 __all__ = ["Skeleton", "log_mean_exp", "logdet", "row_skeleton", "times_upper", "upper_half"]
 
+TALL = 64  # rows beyond which a skeleton is taken of halves first
+
 
 def logdet(name: str, a: Array) -> float:
     """log det A of a symmetric positive definite A (n, n); refuses anything else with `BadInput`."""
@@ -41,8 +43,21 @@ def row_skeleton(a: Array, tol: float = 1e-14) -> Skeleton:
     """The few rows of A (T, n) that span all its rows, and how.   -> pivots (r,), coefficients (T, r).
 
     Rows are scaled to unit maximum first, so that the error is at most about `tol` relative to each row, however
-    small that row is. Zero rows get zero coefficients. By column-pivoted QR of A^T (interpolative decomposition).
+    small that row is. Zero rows get zero coefficients. By column-pivoted QR of A^T (interpolative decomposition),
+    of both halves before the whole where A is tall: its cost grows with T^2.
     """
+    if len(a) <= TALL:
+        return _skeleton(a, tol)
+    middle = len(a) // 2
+    upper, lower = row_skeleton(a[:middle], tol), row_skeleton(a[middle:], tol)
+    candidates = np.concatenate([upper.pivots, middle + lower.pivots])
+    both = _skeleton(a[candidates], tol)
+    mix = np.split(both.coefficients, [len(upper.pivots)])
+    coefficients = np.vstack([upper.coefficients @ mix[0], lower.coefficients @ mix[1]])
+    return Skeleton(candidates[both.pivots], coefficients)
+
+
+def _skeleton(a: Array, tol: float) -> Skeleton:
     scale = np.abs(a).max(axis=1)
     scale[scale == 0] = 1
     r, order = linalg.qr((a / scale[:, None]).T, mode="r", pivoting=True)
