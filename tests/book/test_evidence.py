@@ -42,7 +42,7 @@ control = "a three-sided coin"
 id = "coin-02"
 statement = "The estimate has no bias."
 source = "barber2003im"
-locator = "section 2"
+locator = "section 2, after lee2019wide"
 kind = "numeric"
 verdict = "reproduced"
 quantity = "bias"
@@ -155,6 +155,7 @@ def test_pages_say_what_the_notebook_recorded(source: Path) -> None:
     assert "Control: a three-sided coin" in first
     assert "exact, T1 (analytic)" in first
     assert "0.0123 nats for large samples" in second
+    assert "section 2, after Lee et al. [2019]" in second
     assert "Committed as: reproduced" in second
     assert "Note: We have none." in third
     # Data never become markup, except formulas.

@@ -42,8 +42,7 @@ class Ledger(SphinxDirective):
     def _row(self, entry: source.Entry) -> nodes.row:
         domain = cast(StandardDomain, self.env.get_domain("std"))
         domain.note_hyperlink_target(entry.target, self.env.docname, entry.target, entry.claim.id)
-        cite = self._parsed(f"{{cite:t}}`{entry.claim.source}`")
-        return ledger.row(entry, cite, self._parsed(f"{{doc}}`/{entry.docname}`"))
+        return ledger.row(entry, self._parsed)
 
     def _parsed(self, markdown: str) -> list[nodes.Node]:
         holder = nodes.Element()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -14,9 +14,12 @@ from itdl.show import number
 
 from .source import Entry
 
-__all__ = ["counted", "measured", "row", "table", "verdict"]
+__all__ = ["counted", "link", "measured", "row", "table", "verdict"]
 
+Inline = Callable[[str], list[nodes.Node]]
 HEADINGS = ("Claim", "Source", "Measured", "Verdict")
+# A formula between dollar signs, or a key of references.bib; nothing else in a registry is markup.
+MARKED = re.compile(r"\$(?P<formula>[^$]+)\$|\b(?P<key>[a-z]+(?:19|20)\d\d[a-z]*)\b")
 TIERS = {"T0": "identity", "T1": "analytic", "T2": "trained", "T3": "statistical"}
 
 
@@ -54,56 +57,58 @@ def table(rows: Sequence[nodes.row]) -> nodes.table:
     return nodes.table("", group, classes=["ledger"])
 
 
-def row(entry: Entry, cite: Sequence[nodes.Node], chapter: Sequence[nodes.Node]) -> nodes.row:
-    """One claim; `cite` and `chapter` are the parsed citation and chapter link."""
-    made = nodes.row(
-        "", _claim_cell(entry), _source_cell(entry, cite), _measured_cell(entry), _verdict_cell(entry, chapter)
-    )
+def row(entry: Entry, parse: Inline) -> nodes.row:
+    """One claim; `parse` turns a line of MyST (a citation, a link to a chapter) into nodes."""
+    cells = (_claim_cell, _source_cell, _measured_cell, _verdict_cell)
+    made = nodes.row("", *(cell(entry, parse) for cell in cells))
     made["ids"].append(entry.target)
-    made["classes"] += [
-        f"has-verdict-{nodes.make_id(entry.record.verdict)}",
-        f"has-source-{nodes.make_id(entry.claim.source)}",
-    ]
     return made
 
 
-def _claim_cell(entry: Entry) -> nodes.entry:
+def _claim_cell(entry: Entry, parse: Inline) -> nodes.entry:
     link = nodes.reference("", "", nodes.literal("", entry.claim.id), refuri=f"#{entry.target}", internal=True)
-    cell = nodes.entry("", nodes.paragraph("", "", link, classes=["claim-id"]))
-    cell += _prose(entry.claim.statement)
+    cell = nodes.entry("", nodes.paragraph("", "", link, classes=["claim-id"]), _prose(entry.claim.statement, parse))
     if entry.claim.note:
-        cell += _prose(f"Note: {entry.claim.note}", "claim-note")
+        cell += _prose(f"Note: {entry.claim.note}", parse, "claim-note")
     return cell
 
 
-def _source_cell(entry: Entry, cite: Sequence[nodes.Node]) -> nodes.entry:
-    where = nodes.paragraph("", entry.claim.locator, classes=["claim-note"])
-    return nodes.entry("", nodes.paragraph("", "", *cite), where)
+def _source_cell(entry: Entry, parse: Inline) -> nodes.entry:
+    return nodes.entry("", _prose(entry.claim.source, parse), _prose(entry.claim.locator, parse, "claim-note"))
 
 
-def _measured_cell(entry: Entry) -> nodes.entry:
+def _measured_cell(entry: Entry, parse: Inline) -> nodes.entry:
     claim = entry.claim
     if entry.record.measured is None:
         return nodes.entry("", nodes.paragraph("", "Nothing: see the note."))
-    cell = nodes.entry("", _prose(claim.quantity), nodes.paragraph("", describe(claim, entry.record)))
-    cell += _prose(f"Control: {claim.control}", "claim-note")
+    cell = nodes.entry("", _prose(claim.quantity, parse), nodes.paragraph("", describe(claim, entry.record)))
+    cell += _prose(f"Control: {claim.control}", parse, "claim-note")
     cell += nodes.paragraph("", f"{claim.kind}, {claim.tier} ({TIERS[claim.tier]})", classes=["claim-note"])
     return cell
 
 
-def _verdict_cell(entry: Entry, chapter: Sequence[nodes.Node]) -> nodes.entry:
+def _verdict_cell(entry: Entry, parse: Inline) -> nodes.entry:
     cell = nodes.entry("", nodes.paragraph("", "", verdict(entry.record.verdict)))
     if entry.record.verdict != entry.claim.verdict:
         cell += nodes.paragraph("", f"Committed as: {entry.claim.verdict}", classes=["claim-note"])
-    cell += nodes.paragraph("", "", *chapter, classes=["claim-note"])
+    cell += nodes.paragraph("", "", *parse(f"{{doc}}`/{entry.docname}`"), classes=["claim-note"])
     return cell
 
 
-def _prose(text: str, *classes: str) -> nodes.paragraph:
-    """Plain text in which `$…$` is a formula; nothing else of it is markup."""
-    parts = re.split(r"\$([^$]+)\$", text)
-    made = (nodes.math("", part) if i % 2 else nodes.Text(part) for i, part in enumerate(parts) if part)
-    return nodes.paragraph("", "", *made, classes=list(classes))
+def _prose(text: str, parse: Inline, *classes: str) -> nodes.paragraph:
+    return nodes.paragraph("", "", *_pieces(text, parse), classes=list(classes))
+
+
+def _pieces(text: str, parse: Inline) -> Iterator[nodes.Node]:
+    end = 0
+    for found in MARKED.finditer(text):
+        yield nodes.Text(text[end : found.start()])
+        end = found.end()
+        if found["formula"]:
+            yield nodes.math("", found["formula"])
+        else:
+            yield from parse(f"{{cite:t}}`{found['key']}`")
+    yield nodes.Text(text[end:])
 
 
 def link(entry: Entry) -> list[nodes.Node]:
