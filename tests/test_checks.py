@@ -89,7 +89,7 @@ def test_spd_forgives_rounding_of_the_symmetry_but_no_more() -> None:
     a = np.array([[200.0, 1.0], [1.0 + 1e-8, 100.0]])  # skew 1e-8 of 200: within 1e-10 relative
     assert_allclose(checks.spd("a", a)[0, 0] ** 2, 200)
     with pytest.raises(BadInput, match=r"a is not symmetric: \|A - A\^T\| reaches 0\.5"):
-        checks.spd("a", a + [[0, 0], [0.5, 0]])
+        checks.spd("a", a + np.array([[0, 0], [0.5, 0]]))
 
 
 BAD = [

@@ -1,4 +1,4 @@
-"""Discrete information: by hand, by the laws of information, by plain loops, at the limits, and bad input by its words."""
+"""Discrete information: by hand, by its laws, in plain loops, at the limits, and bad input by its words."""
 
 import math
 
