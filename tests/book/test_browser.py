@@ -29,7 +29,8 @@ def missing_tool(what: str) -> None:
     pytest.skip(what)
 
 
-def browser() -> str:
+@pytest.fixture(scope="session")
+def chromium() -> str:
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         missing_tool("no Chromium on the search path and CHROMIUM is not set")
@@ -39,11 +40,11 @@ def browser() -> str:
 
 
 @pytest.fixture(scope="session")
-def seen(site: Path) -> dict[str, Any]:
+def seen(chromium: str, site: Path) -> dict[str, Any]:
     names = [page.name for page in page_gates.pages(site, ROOT / "_toc.yml")]
     run = subprocess.run(
         ["node", HERE / "check.mjs", site, *names],
-        env={**os.environ, "CHROMIUM": browser()},
+        env={**os.environ, "CHROMIUM": chromium},
         capture_output=True,
         text=True,
         check=False,
