@@ -120,6 +120,8 @@ class InfiniteEnsemble:
     def smoother(self, x: ArrayLike, time: float) -> Array:
         """b(x) = Theta(x, X) Theta^-1 (I - E), the weights of the targets in the mean.   x (m, d) -> (m, n)."""
         x, t = matrix("x", x, columns=self.x.shape[1]), checked_times("time", time)
+        if len(t) != 1:
+            raise BadInput(f"time has {len(t)} entries; a smoother is that of one time")
         ntk = kernels.ntk(x, self.x, **self.architecture) @ self.basis
         return np.asarray((self._gain(t) * ntk) @ self.basis.T)
 
