@@ -26,6 +26,7 @@ __all__ = [
     "fisher_trace",
     "information",
     "kl",
+    "kl_as_printed",
     "path_length",
     "residuals",
     "spectral_energy",
@@ -72,6 +73,11 @@ def kl(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
     small = np.minimum(x, 1e-4)
     volume = np.where(x < 1e-4, small**2 * (0.5 - small / 6 + small**2 / 24), x - e)
     return np.asarray(ensemble.outputs * volume.sum(axis=1) + 0.5 * distance(ensemble, at))
+
+
+def kl_as_printed(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
+    """Eq. 27 of shwartzziv2020information: tau k tr Theta + E |theta_tau - theta_0|^2, kept to be compared."""
+    return np.asarray(times("times", at) * fisher_trace(ensemble) + distance(ensemble, at))
 
 
 def information(ensemble: InfiniteEnsemble, at: ArrayLike, label_cov: ArrayLike) -> Array:

@@ -9,18 +9,27 @@ Source: shwartzziv2020information; where its text leaves a setting open, the def
 from __future__ import annotations
 
 import numpy as np
-import torch
+from scipy import stats
 from scipy.signal import find_peaks
 
 from itdl import data, encoders, estimators, gaussian, kernels, rng
 from itdl import parameter_space as parameters
 from itdl.checks import Array
-from itdl.ensembles import InfiniteEnsemble, learned
-from itdl.networks import Networks
+from itdl.ensembles import InfiniteEnsemble
 from itdl.sweep import Result
-from itdl.training import gradient_flow
 
-__all__ = ["clock", "covariance", "curves", "digits", "finite_networks", "linear_model", "single_precision", "tracks"]
+__all__ = [
+    "NAME",
+    "clock",
+    "conflict",
+    "curves",
+    "digits",
+    "dip_distance",
+    "largest_fall",
+    "rank_correlation",
+    "single_precision",
+    "tracks",
+]
 
 NAME = "infinite ensembles"
 
@@ -74,7 +83,9 @@ def curves(
     }
     if sampled:
         scores = encoders.scores(mean, var, rng.stream(seed, NAME, "noise", index))
-        result["i_x_lower"] = np.array([estimators.info_nce(s) for s in scores])
+        by_time = list(scores)
+        result["i_x_lower"] = np.array([estimators.info_nce(s) for s in by_time])
+        result["i_x_loo"] = estimators.leave_one_out(by_time[-1])  # at the last time only: see claim ntk-bound-04
     return result
 
 
@@ -95,147 +106,48 @@ def tracks(
     return {
         "loss": encoders.gibbs_loss(p.mean, p.var, task.y_test, noise_var=task.noise_var),
         "kl": parameters.kl(ensemble, tau),
-        "kl_printed": kl_as_printed(ensemble, tau),
+        "kl_printed": parameters.kl_as_printed(ensemble, tau),
         "drift": parameters.drift(ensemble, tau),
         "fisher_trace": parameters.fisher_trace(ensemble),
     }
 
 
-def kl_as_printed(ensemble: InfiniteEnsemble, tau: Array) -> Array:
-    """Eq. 27: tau tr Theta + E |theta_tau - theta_0|^2, that is without the factor 1/2 and without -tr(I - E)."""
-    return np.asarray(tau * parameters.fisher_trace(ensemble) + parameters.distance(ensemble, tau))
+def conflict(
+    *, seed: int, index: int, activation: str, sigma_w: float, sigma_b: float, depth: int, d: int, n: int, m: int,
+    information: float,
+) -> Result:  # fmt: skip
+    """Training loss at infinite time when the first input occurs twice, the second time with another target."""
+    task = _task(seed, index, False, d=d, n=n, m=m, information=information)
+    x, y = np.vstack([task.x_train, task.x_train[:1]]), np.append(task.y_train, task.y_train[0] + 1)
+    ensemble = InfiniteEnsemble(x, y, depth=depth, activation=activation, sigma_w=sigma_w, sigma_b=sigma_b)
+    return {"train_loss": ensemble.train_loss(np.inf)[0]}
 
 
-def dip_time(times: Array, drift: Array) -> float:
-    """The time of the lowest drift between its two highest peaks: one cluster of directions learned, the next not yet.
+def dip_distance(times: Array, drift: Array, loss: Array) -> tuple[float, float]:
+    """Decades from the valley {t: loss < best + 0.01} to the dip between the two highest peaks; to the last peak.
 
-    NaN when there are not two peaks of at least 5 % prominence.
+    The dip is where one cluster of eigendirections has been learned and the next has not. NaN without two peaks of at
+    least 5 % prominence.
     """
     level = np.log(drift + np.finfo(float).tiny)
     peaks, _ = find_peaks(level, prominence=0.05)
     if len(peaks) < 2:
-        return float("nan")
+        return float("nan"), float("nan")
     first, last = np.sort(peaks[np.argsort(level[peaks])[-2:]])
-    return float(times[first + np.argmin(level[first : last + 1])])
+    valley = np.log10(times[loss < loss.min() + 0.01])
+    decades = np.log10(times[[first + np.argmin(level[first : last + 1]), last]])
+    dip, peak = np.maximum(0, np.maximum(valley.min() - decades, decades - valley.max()))
+    return float(dip), float(peak)
 
 
-def finite_networks(
-    *, seed: int, index: int, width: int, models: int, activation: str, sigma_w: float, sigma_b: float, depth: int,
-    d: int, n: int, m: int, tau: float, steps: int, probed: int = 16,
-) -> Result:  # fmt: skip
-    """`models` real networks trained by gradient flow to `tau`, against the closed form of the infinite ensemble.
-
-    `excess` is the largest deviation of means and variances at m test points, in units of what is allowed: 4 standard
-    errors + 5 %; `excess_slip` the same against a theory with sigma_w^2 mistaken for sigma_w. `error` is their root
-    mean square deviation in units of the theory's spread; `fisher_change` and `ntk_error` are over `probed` networks:
-    relative change of tr J J^T in training, and of the mean empirical NTK from the limit, at initialisation.
-    """
-    draw = rng.stream(seed, NAME, "small task", index)
-    x, y, x_test = draw.standard_normal((n, d)), draw.standard_normal(n), draw.standard_normal((m, d))
-    ensemble = InfiniteEnsemble(x, y, depth=depth, activation=activation, sigma_w=sigma_w, sigma_b=sigma_b)
-    slip = InfiniteEnsemble(x, y, depth=depth, activation=activation, sigma_w=sigma_w**2, sigma_b=sigma_b)
-    networks = Networks([d, *[width] * depth, 1], activation, sigma_w, sigma_b)
-    start = networks.initialise(models, rng.torch_stream(seed, NAME, "networks", index, width))
-    inputs, targets = torch.from_numpy(x), torch.from_numpy(y[:, None])
-    end = gradient_flow(networks, start, inputs, targets, time=tau, steps=steps)
-    with torch.no_grad():
-        z = networks.forward(end, torch.from_numpy(x_test))[..., 0].numpy()
-    before, after = (networks.tangent_kernel([p[:probed].clone() for p in at], inputs).numpy() for at in (start, end))
-    trace = np.trace(before, axis1=1, axis2=2)
-    limit = kernels.ntk(x, **ensemble.architecture)
-    return {
-        "excess": _excess(z, ensemble, x_test, tau),
-        "excess_slip": _excess(z, slip, x_test, tau),
-        "error": _error(z, ensemble, x_test, tau),
-        "fisher_change": float(np.abs(np.trace(after, axis1=1, axis2=2) / trace - 1).mean()),
-        "ntk_error": float(np.linalg.norm(before.mean(axis=0) - limit) / np.linalg.norm(limit)),
-        "ntk_error_slip": float(np.linalg.norm(before.mean(axis=0) - ensemble_nngp(ensemble)) / np.linalg.norm(limit)),
-    }
+def largest_fall(curve: Array) -> Array:
+    """How far each curve falls below its running maximum.   (..., T) -> (...)."""
+    return np.asarray((np.maximum.accumulate(curve, axis=-1) - curve).max(axis=-1))
 
 
-def ensemble_nngp(ensemble: InfiniteEnsemble) -> Array:
-    """K on the training points."""
-    return kernels.nngp(ensemble.x, **ensemble.architecture)
-
-
-def _excess(z: Array, ensemble: InfiniteEnsemble, x_test: Array, tau: float) -> float:
-    p = ensemble.predict(x_test, [tau])
-    mean, var, models = p.mean[0, :, 0], p.var[0], len(z)
-    off_mean = np.abs(z.mean(axis=0) - mean) / (4 * np.sqrt(var / models) + 0.05 * np.sqrt(var))
-    off_var = np.abs(z.var(axis=0, ddof=1) - var) / (4 * var * np.sqrt(2 / (models - 1)) + 0.05 * var)
-    return float(max(off_mean.max(), off_var.max()))
-
-
-def _error(z: Array, ensemble: InfiniteEnsemble, x_test: Array, tau: float) -> float:
-    p = ensemble.predict(x_test, [tau])
-    off_mean = (z.mean(axis=0) - p.mean[0, :, 0]) ** 2 / p.var[0]
-    off_var = (z.var(axis=0, ddof=1) / p.var[0] - 1) ** 2
-    return float(np.sqrt((off_mean + off_var).mean()))
-
-
-def linear_model(*, seed: int, index: int, d: int, n: int, tau: float) -> Result:
-    """Depth 0 is a model linear in theta = (W, b), where every quantity has a second, exact road.
-
-    `kl` (ours), `kl_printed` (eq. 27), `kl_exact` (dense Gaussian KL); `information`, `information_dense` and
-    `kl_average` over labels Y ~ N(0, S).
-    """
-    draw = rng.stream(seed, NAME, "linear model", index)
-    x, teacher = draw.standard_normal((n, d)), draw.standard_normal(n)
-    y = 0.7 * draw.standard_normal(n) + teacher
-    ensemble = InfiniteEnsemble(x, y, depth=0, activation="erf", sigma_w=1.2, sigma_b=0.3)
-    jacobian = np.hstack([1.2 / np.sqrt(d) * x, np.full((n, 1), 0.3)])
-    decay = np.exp(-tau * ensemble.eigenvalues)
-    pull = jacobian.T @ (ensemble.basis * ((1 - decay) / ensemble.eigenvalues)) @ ensemble.basis.T  # J^T Theta^-1 (I-E)
-    keep = np.eye(d + 1) - pull @ jacobian
-    label_cov = 0.5 * np.eye(n) + np.outer(teacher, teacher)
-    return {
-        "kl": parameters.kl(ensemble, [tau])[0],
-        "kl_printed": kl_as_printed(ensemble, np.array([tau]))[0],
-        "kl_exact": gaussian.kl(pull @ y, keep @ keep.T, np.zeros(d + 1), np.eye(d + 1)),
-        "information": parameters.information(ensemble, [tau], label_cov)[0],
-        "information_dense": _dense_information(keep, pull, label_cov),
-        "kl_average": _average_kl(ensemble, tau, label_cov),
-    }
-
-
-def _dense_information(keep: Array, pull: Array, label_cov: Array) -> float:
-    """I(theta; Y | X) from the joint covariance of theta = keep theta_0 + pull Y and Y."""
-    cross = pull @ label_cov
-    joint = np.block([[keep @ keep.T + cross @ pull.T, cross], [cross.T, label_cov]])
-    return gaussian.mutual_information((joint + joint.T) / 2, len(keep))
-
-
-def _average_kl(ensemble: InfiniteEnsemble, tau: float, label_cov: Array) -> float:
-    """E_Y KL(p(theta | Y) || p_0) for Y ~ N(0, label_cov): the KL is quadratic in Y."""
-    e = learned(ensemble.eigenvalues, np.array([tau]))[0]
-    spread = np.diagonal(ensemble.basis.T @ label_cov @ ensemble.basis) - ensemble.targets[:, 0] ** 2
-    return float(parameters.kl(ensemble, [tau])[0] + 0.5 * (e**2 / ensemble.eigenvalues) @ spread)
-
-
-def covariance(
-    *, seed: int, index: int, activation: str, sigma_w: float, sigma_b: float, depth: int, d: int, n: int, m: int,
-    tau: float, draws: int,
-) -> Result:  # fmt: skip
-    """Off-diagonal of eq. 6 against sampled ensembles: z_0 ~ N(0, K) at all points, moved by the smoother to tau.
-
-    Largest deviation in standard errors: `error` with the cross term symmetrised, M + M^T; `error_printed` with 2 M.
-    """
-    draw = rng.stream(seed, NAME, "covariance", index)
-    x, y, x_test = draw.standard_normal((n, d)), draw.standard_normal(n), draw.standard_normal((m, d))
-    ensemble = InfiniteEnsemble(x, y, depth=depth, activation=activation, sigma_w=sigma_w, sigma_b=sigma_b)
-    prior = kernels.nngp(np.vstack([x_test, x]), **ensemble.architecture)
-    start = np.linalg.cholesky(prior) @ draw.standard_normal((m + n, draws))
-    smoother = ensemble.smoother(x_test, tau)
-    sampled = np.cov(start[:m] - smoother @ (start[m:] - y[:, None]))
-    p = ensemble.predict(x_test, [tau], cov=True)
-    assert p.cov is not None
-    cross = smoother @ prior[m:, :m]  # M = b K(X, x')
-    s_e = np.sqrt((np.outer(p.var[0], p.var[0]) + p.cov[0] ** 2) / draws)
-    off = ~np.eye(m, dtype=bool)
-    return {
-        "error": float((np.abs(sampled - p.cov[0]) / s_e)[off].max()),
-        "error_printed": float((np.abs(sampled - (p.cov[0] + cross.T - cross)) / s_e)[off].max()),
-    }
+def rank_correlation(a: Array, b: Array) -> Array:
+    """Spearman's rank correlation along the first axis.   (families, seeds) twice -> (seeds,)."""
+    return np.array([stats.spearmanr(u, v).statistic for u, v in zip(a.T, b.T, strict=True)])
 
 
 def digits(

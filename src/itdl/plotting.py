@@ -1,0 +1,100 @@
+"""House style and the chart functions of the book: arrays in, figure and axes out; nothing is computed here.
+
+Theory is a line, a measurement a point with its interval (the range over seeds unless said otherwise), a bound or an
+optimum a dashed black line. An ordered family (widths, scales, sample sizes) takes its colours in order from one
+map and is told apart by markers too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from itdl.checks import Array
+
+__all__ = ["bands", "families", "information_plane", "intervals", "panels", "use_style"]
+
+MARKERS = "osD^vP*X"
+
+
+def use_style() -> None:
+    """Switch matplotlib to the house style; the only function here with an effect beyond its return value."""
+    plt.style.use(Path(__file__).with_name("itdl.mplstyle"))
+
+
+def colours(count: int) -> list[tuple[float, float, float]]:
+    """`count` colours in order, dark to light, none too pale for a white ground; perceptually even (cividis)."""
+    return list(sns.color_palette("cividis", count + 1)[:count])
+
+
+def panels(titles: Sequence[str], *, height: float = 3.4, **options: Any) -> tuple[Figure, list[Axes]]:
+    """One row of titled panels; `options` go to `plt.subplots`, the rest to every axis by keyword (`xlabel=...`)."""
+    shared = {name: options.pop(name) for name in ("sharex", "sharey") if name in options}
+    fig, axs = plt.subplots(1, len(titles), figsize=(7.2, height), squeeze=False, **shared)
+    for ax, title in zip(axs[0], titles, strict=True):
+        ax.set(title=title, **options)
+    if shared.get("sharey"):
+        for ax in axs[0, 1:]:
+            ax.set_ylabel("")
+    return fig, list(axs[0])
+
+
+def families(
+    x: ArrayLike, lines: Mapping[str, ArrayLike], values: Sequence[object], *, name: str, **axis: Any
+) -> tuple[Figure, list[Axes]]:
+    """One panel per entry of `lines` (family, seeds, points): the mean of each family over x, its range as a band."""
+    fig, axs = panels(list(lines), sharey=True, **axis)
+    for ax, (_, y) in zip(axs, lines.items(), strict=True):
+        for colour, value, seeds in zip(colours(len(values)), values, np.asarray(y), strict=True):
+            bands(ax, np.asarray(x), seeds, label=f"{name} = {value}", color=colour)
+    fig.legend(*axs[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(len(values), 4))
+    return fig, axs
+
+
+def bands(ax: Axes, x: Array, seeds: Array, *, label: str, color: Any = None, **line: Any) -> None:
+    """Mean over the first axis as a line, the range over it as a band.   x (points,), seeds (seeds, points)."""
+    (drawn,) = ax.plot(x, seeds.mean(axis=0), label=label, color=color, **line)
+    ax.fill_between(x, seeds.min(axis=0), seeds.max(axis=0), color=drawn.get_color(), alpha=0.18, linewidth=0)
+
+
+def information_plane(
+    planes: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    frontier: tuple[ArrayLike, ArrayLike],
+    values: Sequence[object],
+    *,
+    name: str,
+    best: str = "optimum (Gaussian IB)",
+    every: int = 4,
+    **axis: Any,
+) -> tuple[Figure, list[Axes]]:
+    """Trajectories (I(X;Z), I(Z;Y)) in nats, one panel per entry, (family, points) each; the optimum dashed.
+
+    A marker stands at every `every`-th time, a large one at the end of training.
+    """
+    labels = {"xlabel": "I(X;Z|D) [nats]", "ylabel": "I(Z;Y) [nats]"} | axis
+    fig, axs = panels(list(planes), sharey=True, sharex=True, **labels)
+    for ax, (i_x, i_y) in zip(axs, planes.values(), strict=True):
+        ax.plot(*frontier, color="black", linestyle="--", linewidth=1.4, label=best)
+        style = zip(colours(len(values)), MARKERS, values, np.asarray(i_x), np.asarray(i_y), strict=False)
+        for colour, marker, value, x, y in style:
+            ax.plot(x, y, color=colour, marker=marker, markevery=every, label=f"{name} = {value}")
+            ax.plot(x[-1], y[-1], color=colour, marker=marker, markersize=9, clip_on=True)
+    fig.legend(*axs[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    return fig, axs
+
+
+def intervals(ax: Axes, x: ArrayLike, seeds: ArrayLike, *, label: str, **style: Any) -> None:
+    """Mean over the last axis as points, the range over it as bars.   x (points,), seeds (points, seeds)."""
+    y = np.asarray(seeds)
+    mean = y.mean(axis=-1)
+    spread = np.abs(np.stack([y.min(axis=-1), y.max(axis=-1)]) - mean)
+    options: dict[str, Any] = {"marker": "o", "linestyle": "none"} | style
+    ax.errorbar(np.asarray(x), mean, yerr=spread, label=label, **options)
