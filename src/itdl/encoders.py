@@ -75,14 +75,20 @@ def logistic_label_information(
     """I(Z;Y) >= H(Y) - E log(1 + exp(-2 scale y z)) for labels y in {-1, +1}, in nats.   scale () or (T,) -> (T,).
 
     The decoder q(y | z) = 1/(1 + exp(-2 scale y z)) sums to one, so this is a bound at any scale; 0 at scale 0 for
-    balanced labels. The average over z ~ N(mean, var) is by Gauss-Hermite quadrature; one output only.
+    balanced labels. The average over z ~ N(mean, var) is by Gauss-Hermite quadrature, to 1e-4 while scale^2 var <= 4
+    (a steeper decoder has a kink that needs more `nodes`); one output only.
     """
     mean, var, y = _encoder(mean, var, labels)
     if mean.shape[-1] != 1 or not np.isin(y, (-1, 1)).all():
         raise BadInput("the logistic bound is for one output and labels -1 and +1; recode the labels")
     points, weights = np.polynomial.hermite_e.hermegauss(nodes)
     z = mean + np.sqrt(var)[..., None] * points  # (T, m, nodes)
-    slope = 2 * np.broadcast_to(finite("scale", scale), len(mean))[:, None, None]
+    steepness = finite("scale", scale)
+    if steepness.shape not in ((), (len(mean),)):
+        raise BadInput(
+            f"scale has shape {steepness.shape}; it must be one number, or one for each of {len(mean)} times"
+        )
+    slope = 2 * np.broadcast_to(steepness, len(mean))[:, None, None]
     loss = np.logaddexp(0, -slope * y * z) @ (weights / weights.sum())
     share = float((y > 0).mean())
     return np.asarray(entropy([share, 1 - share]) - loss.mean(axis=1))

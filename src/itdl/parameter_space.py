@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.integrate import cumulative_simpson
+from scipy.interpolate import CubicHermiteSpline
 
-from itdl.checks import Array, BadInput, matrix, spd, times
+from itdl.checks import Array, BadInput, matrix, positive, spd, times
 from itdl.ensembles import InfiniteEnsemble, exponents, learned
 
 __all__ = [
@@ -38,15 +39,19 @@ def fisher_trace(ensemble: InfiniteEnsemble) -> float:
     return ensemble.outputs * float(ensemble.eigenvalues.sum())
 
 
-def spectral_energy(ensemble: InfiniteEnsemble) -> Array:
-    """k K_ii + |y_i|^2, the expected squared initial residual in each eigendirection.   -> (n,)."""
-    return np.asarray(ensemble.outputs * np.diagonal(ensemble.nngp) + (ensemble.targets**2).sum(axis=1))
+def spectral_energy(ensemble: InfiniteEnsemble, noise_var: float = 0.0) -> Array:
+    """k (K_ii + noise_var) + |y_i|^2, the expected squared initial residual in each eigendirection.   -> (n,).
+
+    Averaged over label noise of variance `noise_var` on top of the ensemble's targets.
+    """
+    variance = np.diagonal(ensemble.nngp) + positive("noise_var", noise_var, zero=True)
+    return np.asarray(ensemble.outputs * variance + (ensemble.targets**2).sum(axis=1))
 
 
-def distance(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
-    """E |theta_tau - theta_0|^2 = sum_i e_i^2/lam_i (k K_ii + |y_i|^2).   times (T,) -> (T,)."""
+def distance(ensemble: InfiniteEnsemble, at: ArrayLike, *, noise_var: float = 0.0) -> Array:
+    """E |theta_tau - theta_0|^2 = sum_i e_i^2/lam_i times `spectral_energy`.   times (T,) -> (T,)."""
     lam, e = _spectrum(ensemble, at)
-    return np.asarray(np.divide(e**2, lam, out=np.zeros_like(e), where=lam > 0) @ spectral_energy(ensemble))
+    return np.asarray(np.divide(e**2, lam, out=np.zeros_like(e), where=lam > 0) @ spectral_energy(ensemble, noise_var))
 
 
 def drift(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
@@ -58,11 +63,12 @@ def drift(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
     return np.asarray((e * (1 - e)) @ spectral_energy(ensemble))
 
 
-def kl(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
+def kl(ensemble: InfiniteEnsemble, at: ArrayLike, *, noise_var: float = 0.0) -> Array:
     """KL(p(theta_tau | D) || p(theta_0)) >= I(theta; D) on average over D, in nats.   times (T,) -> (T,).
 
         k sum_i (tau lam_i - e_i) + 1/2 E |theta_tau - theta_0|^2
 
+    With `noise_var` the targets are noiseless, and label noise of that variance is averaged over.
     Exact for models linear in theta. For networks of depth >= 1 it is the kernel part: a term
     1/2 E tr((sum_n a_n Hess z_n)^2), a = Theta^-1 (I - E) r_0, of order one at infinite width is left out.
     As we derive it; the printed eq. 27 lacks the 1/2 and the -e_i. Infinite at tau = inf.
@@ -72,7 +78,7 @@ def kl(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
     # x - e cancels for small x: there the series of x - 1 + exp(-x) is exact to 1e-13.
     small = np.minimum(x, 1e-4)
     volume = np.where(x < 1e-4, small**2 * (0.5 - small / 6 + small**2 / 24), x - e)
-    return np.asarray(ensemble.outputs * volume.sum(axis=1) + 0.5 * distance(ensemble, at))
+    return np.asarray(ensemble.outputs * volume.sum(axis=1) + 0.5 * distance(ensemble, at, noise_var=noise_var))
 
 
 def kl_as_printed(ensemble: InfiniteEnsemble, at: ArrayLike) -> Array:
@@ -127,13 +133,12 @@ def path_length(ensemble: InfiniteEnsemble, residual: ArrayLike, at: ArrayLike, 
     lam, e = _spectrum(ensemble, t)
     rates = lam[lam > 0] if lam[-1] > 0 else np.ones(1)
     start, end = 1e-9 / rates[-1], 40 / rates[0]  # before `start` the speed is constant, after `end` it is zero
-    # Both in log time: of two nodes that differ by less than log time resolves, Simpson's rule takes one.
-    log_t = np.log(np.clip(t, start, end))
-    log_s = np.union1d(np.linspace(np.log(start), np.log(end), nodes), log_t)
+    log_s = np.linspace(np.log(start), np.log(end), nodes)
     s = np.exp(log_s)
     speed = np.sqrt((lam * np.exp(-np.outer(s, lam))) ** 2 @ (r**2).T).T  # (draws, nodes)
     grown = speed[:, :1] * start + cumulative_simpson(speed * s, x=log_s, initial=0)
-    length = grown[:, np.searchsorted(log_s, log_t)]
+    # The times stay out of the grid: Simpson's rule cancels where two nodes nearly meet.
+    length = CubicHermiteSpline(log_s, grown, speed * s, axis=1)(np.log(np.clip(t, start, end)))
     length[:, t < start] = speed[:, :1] * t[t < start]
     spent = lam * e * (2 - e)  # 1 - exp(-2 tau lam) without its cancellation
     with np.errstate(invalid="ignore"):

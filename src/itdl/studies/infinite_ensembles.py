@@ -55,7 +55,7 @@ def curves(
 
     `i_x_upper` by maximum entropy and, with `sampled`, `i_x_lower` by InfoNCE; `i_y_fixed` is H(Y) - loss,
     `i_y_calibrated` the bound of the best affine decoder, `frontier` the most I(Z;Y) that `i_x_upper` can buy. About
-    the labels' noise: `i_labels` the exact I(Z;Y_train|X,x), `i_data` E KL(outputs || prior) averaged over it.
+    the labels' noise: `i_labels` the exact I(Z;Y_train|X,x); averaged over it, `i_data` E KL(outputs || prior) and `kl` of the parameters.
     """
     task = _task(seed, index, shuffled, d=d, n=n, m=m, information=information)
     targets = np.stack([task.y_train, task.y_train_clean], axis=1)
@@ -78,8 +78,7 @@ def curves(
         "i_data": encoders.kl_to_prior(p.mean[..., 1:], var, prior) + (noise / (2 * prior)).mean(axis=1),
         "i_labels": 0.5 * np.log1p(noise / var).mean(axis=1),
         "entropy": encoders.output_entropy(var),
-        "kl": parameters.kl(ensemble, tau),
-        "distance": parameters.distance(ensemble, tau),
+        "kl": parameters.kl(both.with_targets(task.y_train_clean), tau, noise_var=task.noise_var),
     }
     if sampled:
         scores = encoders.scores(mean, var, rng.stream(seed, NAME, "noise", index))
@@ -123,8 +122,8 @@ def conflict(
     return {"train_loss": ensemble.train_loss(np.inf)[0]}
 
 
-def dip_distance(times: Array, drift: Array, loss: Array) -> tuple[float, float]:
-    """Decades from the valley {t: loss < best + 0.01} to the dip between the two highest peaks; to the last peak.
+def dip_distance(times: Array, drift: Array, loss: Array) -> float:
+    """Decades from the dip between the two highest peaks of the drift to the valley {t: loss < best + 0.01}.
 
     The dip is where one cluster of eigendirections has been learned and the next has not. NaN without two peaks of at
     least 5 % prominence.
@@ -132,12 +131,11 @@ def dip_distance(times: Array, drift: Array, loss: Array) -> tuple[float, float]
     level = np.log(drift + np.finfo(float).tiny)
     peaks, _ = find_peaks(level, prominence=0.05)
     if len(peaks) < 2:
-        return float("nan"), float("nan")
+        return float("nan")
     first, last = np.sort(peaks[np.argsort(level[peaks])[-2:]])
+    dip = np.log10(times[first + np.argmin(level[first : last + 1])])
     valley = np.log10(times[loss < loss.min() + 0.01])
-    decades = np.log10(times[[first + np.argmin(level[first : last + 1]), last]])
-    dip, peak = np.maximum(0, np.maximum(valley.min() - decades, decades - valley.max()))
-    return float(dip), float(peak)
+    return float(max(0, valley.min() - dip, dip - valley.max()))
 
 
 def largest_fall(curve: Array) -> Array:
