@@ -30,9 +30,9 @@ def use_style() -> None:
     plt.style.use(Path(__file__).with_name("itdl.mplstyle"))
 
 
-def colours(count: int) -> list[tuple[float, float, float]]:
-    """`count` colours in order, dark to light, none too pale for a white ground; perceptually even (cividis)."""
-    return list(sns.color_palette("cividis", count + 1)[:count])
+def colours(count: int) -> list[Any]:
+    """`count` colours in order, dark to light, none too pale for a white ground; perceptually even (viridis)."""
+    return list(sns.color_palette("viridis", as_cmap=True)(np.linspace(0, 0.85, count)))
 
 
 def panels(titles: Sequence[str], *, height: float = 3.4, **options: Any) -> tuple[Figure, list[Axes]]:

@@ -49,13 +49,15 @@ def _task(seed: int, index: int, shuffled: bool, **size: float) -> data.Gaussian
 
 def curves(
     *, seed: int, index: int, activation: str, sigma_w: float, sigma_b: float, depth: int, d: int, n: int, m: int,
-    information: float, times: list[float], sampled: bool = False, shuffled: bool = False,
+    information: float, times: list[float], sampled: int = 0, shuffled: bool = False,
 ) -> Result:  # fmt: skip
     """One ensemble on the Gaussian task over `times` t: losses and every tractable information, each (T,).
 
-    `i_x_upper` by maximum entropy and, with `sampled`, `i_x_lower` by InfoNCE; `i_y_fixed` is H(Y) - loss,
+    `i_x_upper` by maximum entropy and, at every `sampled`-th time if above 0, `i_x_lower` by InfoNCE, and `i_x_loo` by
+    leave-one-out at the last of them; `i_y_fixed` is H(Y) - loss,
     `i_y_calibrated` the bound of the best affine decoder, `frontier` the most I(Z;Y) that `i_x_upper` can buy. About
-    the labels' noise: `i_labels` the exact I(Z;Y_train|X,x); averaged over it, `i_data` E KL(outputs || prior) and `kl` of the parameters.
+    the labels' noise: `i_labels` the exact I(Z;Y_train|X,x); averaged over it, the KL from initialisation of the
+    outputs (`i_data`) and of the parameters (`kl`).
     """
     task = _task(seed, index, shuffled, d=d, n=n, m=m, information=information)
     targets = np.stack([task.y_train, task.y_train_clean], axis=1)
@@ -81,10 +83,10 @@ def curves(
         "kl": parameters.kl(both.with_targets(task.y_train_clean), tau, noise_var=task.noise_var),
     }
     if sampled:
-        scores = encoders.scores(mean, var, rng.stream(seed, NAME, "noise", index))
-        by_time = list(scores)
-        result["i_x_lower"] = np.array([estimators.info_nce(s) for s in by_time])
-        result["i_x_loo"] = estimators.leave_one_out(by_time[-1])  # at the last time only: see claim ntk-bound-04
+        noise_stream = rng.stream(seed, NAME, "noise", index)
+        scores = list(encoders.scores(mean[::sampled], var[::sampled], noise_stream))
+        result["i_x_lower"] = np.array([estimators.info_nce(s) for s in scores])
+        result["i_x_loo"] = estimators.leave_one_out(scores[-1])
     return result
 
 
