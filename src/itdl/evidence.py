@@ -6,7 +6,9 @@ from the cells themselves, and what is kept is what a reader can hold against th
 
 from __future__ import annotations
 
+import base64
 import importlib.metadata
+import io
 import json
 import platform
 import re
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+from PIL import Image
 
 from itdl import claims, project
 from itdl.chapters import Run
@@ -70,7 +73,27 @@ def stripped(notebook: dict[str, Any]) -> dict[str, Any]:
     # torch's build ("+cpu") differs between machines with the same locked version.
     metadata["itdl"]["versions"] = {k: v.partition("+")[0] for k, v in metadata["itdl"]["versions"].items()}
     metadata["language_info"] = {k: v for k, v in metadata["language_info"].items() if k != "version"}
-    return {**notebook, "metadata": metadata}
+    return {**notebook, "cells": [_with_small_images(cell) for cell in notebook["cells"]], "metadata": metadata}
+
+
+def _with_small_images(cell: dict[str, Any]) -> dict[str, Any]:
+    """`cell` with its images in a palette of 256 colours: a chart loses nothing to the eye and two thirds in size."""
+    if "outputs" not in cell:
+        return cell
+    outputs = [
+        {**output, "data": {kind: _palette(x) if kind == "image/png" else x for kind, x in output["data"].items()}}
+        if "data" in output
+        else output
+        for output in cell["outputs"]
+    ]
+    return {**cell, "outputs": outputs}
+
+
+def _palette(png: str) -> str:
+    small = io.BytesIO()
+    with Image.open(io.BytesIO(base64.b64decode(png))) as image:
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
+    return base64.b64encode(small.getvalue()).decode() + "\n"
 
 
 def serialise(notebook: dict[str, Any]) -> bytes:
