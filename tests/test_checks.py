@@ -1,5 +1,8 @@
 """Gatekeepers: what passes comes out as a fresh float64 array, what does not is named in one sentence."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -22,15 +25,15 @@ GOOD = [
 
 @pytest.mark.parametrize("x", GOOD, ids=lambda x: type(x).__name__)
 def test_every_numeric_form_becomes_one_float64_array(x: object) -> None:
-    out = checks.finite("x", x)  # type: ignore[arg-type]
+    out = checks.finite("x", x)
     assert out.dtype == np.float64
     assert_array_equal(out, [1, 2])
 
 
 @pytest.mark.parametrize("gate", [checks.finite, checks.times])
-def test_what_comes_out_is_a_copy(gate: object) -> None:
+def test_what_comes_out_is_a_copy(gate: Callable[..., Any]) -> None:
     x = np.array([0.25, 0.75])
-    gate("x", x)[0] = 9  # type: ignore[operator]
+    gate("x", x)[0] = 9
     assert_array_equal(x, [0.25, 0.75])
 
 
@@ -135,9 +138,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("gate", "value", "words"), BAD)
-def test_bad_input_is_named_in_one_sentence(gate: object, value: object, words: str) -> None:
+def test_bad_input_is_named_in_one_sentence(gate: Callable[..., Any], value: object, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        gate("x", value)  # type: ignore[operator]
+        gate("x", value)
 
 
 def test_a_matrix_of_the_wrong_width_says_both_widths() -> None:

@@ -22,8 +22,8 @@ X = np.array([(1, 0), (0.6, 0.8), (-1, 2)])
 Y = np.array([1, -1, 0.5])
 PROBE = np.array([[0.5, -0.5]])
 SETTING = {"depth": 2, "sigma_w": 1.5**0.5, "sigma_b": 0.05**0.5}
-ERF = Architecture(activation="erf", **SETTING)  # type: ignore[typeddict-item]
-RELU = Architecture(activation="relu", **SETTING)  # type: ignore[typeddict-item]
+ERF = Architecture(activation="erf", **SETTING)
+RELU = Architecture(activation="relu", **SETTING)
 
 
 def points(seed: int, n: int, d: int) -> Array:
@@ -121,6 +121,20 @@ def test_several_outputs_are_several_single_ones(ensemble: InfiniteEnsemble, tim
         single = InfiniteEnsemble(ensemble.x, ensemble.y[:, c], **ensemble.architecture).predict(x, times)
         assert_allclose(out.mean[..., c], single.mean[..., 0], rtol=1e-9, atol=1e-9)
         assert_array_equal(out.var, single.var)
+
+
+@LAW
+@given(ensembles(outputs=2), TIMES)
+def test_other_targets_need_no_new_training_set(ensemble: InfiniteEnsemble, times: list[float]) -> None:
+    """`with_targets` is the ensemble trained anew; the one it came from keeps its own"""
+    before, other = ensemble.y.copy(), ensemble.y[:, 0] ** 2 + 1
+    anew = InfiniteEnsemble(ensemble.x, other, **ensemble.architecture)
+    swapped = ensemble.with_targets(other)
+    assert swapped.outputs == 1
+    assert_array_equal(swapped.predict(ensemble.x, times).mean, anew.predict(ensemble.x, times).mean)
+    assert_array_equal(swapped.train_loss(times), anew.train_loss(times))
+    assert_array_equal(ensemble.y, before)
+    assert_array_equal(ensemble.targets, ensemble.basis.T @ before)
 
 
 @LAW
@@ -349,12 +363,25 @@ def test_networks_of_nothing_predict_nothing() -> None:
 )
 def test_training_data_that_do_not_fit_are_refused(x: object, y: object, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        InfiniteEnsemble(x, y, **ERF)  # type: ignore[arg-type]
+        InfiniteEnsemble(x, y, **ERF)
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        (Y[:2], "x_train has 3 points but y_train has 2; each point needs a target"),
+        (np.ones((3, 1, 1)), r"y_train has shape \(3, 1, 1\)"),
+        ([1, np.inf, 0], r"y_train\[1\] is inf"),
+    ],
+)
+def test_other_targets_must_fit_too(y: object, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        InfiniteEnsemble(X, Y, **ERF).with_targets(y)
 
 
 def test_the_architecture_is_checked_too() -> None:
     with pytest.raises(BadInput, match="activation is 'tanh'"):
-        InfiniteEnsemble(X, Y, **{**ERF, "activation": "tanh"})  # type: ignore[arg-type]
+        InfiniteEnsemble(X, Y, **{**ERF, "activation": "tanh"})
 
 
 POINT_RULES = [
@@ -393,4 +420,4 @@ def test_the_training_error_checks_its_times() -> None:
 
 def test_a_smoother_is_of_one_time() -> None:
     with pytest.raises(BadInput, match="time has 2 entries; a smoother is that of one time"):
-        InfiniteEnsemble(X, Y, **ERF).smoother(PROBE, [1.0, 2.0])  # type: ignore[arg-type]
+        InfiniteEnsemble(X, Y, **ERF).smoother(PROBE, [1.0, 2.0])

@@ -1,6 +1,8 @@
 """Discrete information: by hand, by its laws, in plain loops, at the limits, and bad input by its words."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -239,9 +241,11 @@ CALLS = [(name, call) for calls in (ONE, TWO, TWO_MORE) for name, call in calls.
 
 @pytest.mark.parametrize(("bad", "words"), RULES)
 @pytest.mark.parametrize(("name", "call"), CALLS)
-def test_what_is_no_distribution_is_refused_by_name(name: str, call: object, bad: object, words: str) -> None:
+def test_what_is_no_distribution_is_refused_by_name(
+    name: str, call: Callable[..., Any], bad: object, words: str
+) -> None:
     with pytest.raises(BadInput, match=rf"^{name}.*{words}"):
-        call(bad)  # type: ignore[operator]
+        call(bad)
 
 
 @pytest.mark.parametrize("function", [info.mutual_information, info.conditional_entropy])
@@ -256,9 +260,9 @@ def test_what_is_no_distribution_is_refused_by_name(name: str, call: object, bad
         (1.0, r"pxy is the single number"),
     ],
 )
-def test_what_is_no_joint_is_refused(function: object, bad: object, words: str) -> None:
+def test_what_is_no_joint_is_refused(function: Callable[..., Any], bad: object, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        function(bad)  # type: ignore[operator]
+        function(bad)
 
 
 @pytest.mark.parametrize("function", [info.kl, info.cross_entropy])
@@ -271,6 +275,6 @@ def test_what_is_no_joint_is_refused(function: object, bad: object, words: str) 
         ([[0.5, 0.5]], [[0.5, 0.5]] * 2, r"p has shape \(1, 2\) but q has \(2, 2\)"),
     ],
 )
-def test_shapes_never_broadcast_by_accident(function: object, p: object, q: object, words: str) -> None:
+def test_shapes_never_broadcast_by_accident(function: Callable[..., Any], p: object, q: object, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        function(p, q)  # type: ignore[operator]
+        function(p, q)

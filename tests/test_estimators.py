@@ -1,6 +1,8 @@
 """Sample bounds: small score matrices by hand, the ceiling log N, and a Gaussian channel of known information."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,6 +114,6 @@ def test_two_pairs_are_enough() -> None:
         ([], "scores is empty"),
     ],
 )
-def test_scores_of_the_wrong_shape_are_refused(bound: object, scores: object, words: str) -> None:
+def test_scores_of_the_wrong_shape_are_refused(bound: Callable[..., Any], scores: object, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        bound(scores)  # type: ignore[operator]
+        bound(scores)

@@ -1,6 +1,8 @@
 """Kernels of wide networks: golden numbers, quadrature in plain loops, real networks, limits, and bad input."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -323,9 +325,11 @@ FUNCTIONS = [kernels.nngp, kernels.ntk, kernels.nngp_and_ntk, kernels.diagonals]
 
 @pytest.mark.parametrize(("change", "words"), SETTING_RULES)
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_network_that_cannot_be_is_refused(function: object, change: dict[str, object], words: str) -> None:
+def test_a_network_that_cannot_be_is_refused(
+    function: Callable[..., Any], change: dict[str, object], words: str
+) -> None:
     with pytest.raises(BadInput, match=words):
-        function(X, **{**GOOD, **change})  # type: ignore[operator]
+        function(X, **{**GOOD, **change})
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -338,9 +342,9 @@ def test_a_network_that_cannot_be_is_refused(function: object, change: dict[str,
         ([], "x1? is empty"),
     ],
 )
-def test_inputs_that_are_no_matrix_are_refused(function: object, x: object, words: str) -> None:
+def test_inputs_that_are_no_matrix_are_refused(function: Callable[..., Any], x: object, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        function(x, **GOOD)  # type: ignore[operator]
+        function(x, **GOOD)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +357,7 @@ def test_inputs_that_are_no_matrix_are_refused(function: object, x: object, word
 )
 def test_second_inputs_must_fit_the_first(x2: object, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        kernels.nngp_and_ntk(X, x2, **GOOD)  # type: ignore[arg-type]
+        kernels.nngp_and_ntk(X, x2, **GOOD)
 
 
 def test_numpy_whole_numbers_are_depths_too() -> None:

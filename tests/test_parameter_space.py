@@ -5,6 +5,8 @@ parameters stay Gaussian, so divergence, information and distance are dense matr
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ def points(seed: int, n: int, d: int) -> Array:
 
 
 def golden(activation: str = "erf") -> InfiniteEnsemble:
-    return InfiniteEnsemble(X, Y, activation=activation, **SETTING)  # type: ignore[arg-type]
+    return InfiniteEnsemble(X, Y, activation=activation, **SETTING)
 
 
 def one(lam: float = 0.1, residual: float = 1.0) -> InfiniteEnsemble:
@@ -211,6 +213,20 @@ def test_distance_where_the_two_kernels_differ_by_dense_matrices() -> None:
 
 
 @FEW
+@given(ensembles(), st.floats(0, 3), FINITE_TIMES)
+def test_label_noise_is_averaged_exactly(ensemble: InfiniteEnsemble, noise: float, times: list[float]) -> None:
+    # The 2 n k targets y +- sqrt(n k noise) e_j have mean y and covariance noise I, and KL and distance are quadratic.
+    size = ensemble.n * ensemble.outputs
+    shifts = math.sqrt(size * noise) * np.concatenate([np.eye(size), -np.eye(size)]).reshape(-1, *ensemble.y.shape)
+    noisy = [ensemble.with_targets(ensemble.y + shift) for shift in shifts]
+    for quantity in (ps.kl, ps.distance):
+        mean = np.mean([quantity(each, times) for each in noisy], axis=0)
+        assert_allclose(quantity(ensemble, times, noise_var=noise), mean, rtol=1e-9, atol=1e-12)
+    energy = np.mean([ps.spectral_energy(each) for each in noisy], axis=0)
+    assert_allclose(ps.spectral_energy(ensemble, noise), energy, rtol=1e-9)
+
+
+@FEW
 @given(ensembles(), st.floats(0.01, 10))
 def test_drift_is_half_the_slope_of_the_distance(ensemble: InfiniteEnsemble, tau: float) -> None:
     h = 1e-5 * tau
@@ -261,7 +277,7 @@ def test_residuals_have_the_moments_of_the_prior_minus_the_targets() -> None:
 
 
 def test_residuals_are_those_of_the_first_output() -> None:
-    ensemble = InfiniteEnsemble(X, np.stack([Y, 100 + Y], axis=1), activation="erf", **SETTING)  # type: ignore[arg-type]
+    ensemble = InfiniteEnsemble(X, np.stack([Y, 100 + Y], axis=1), activation="erf", **SETTING)
     one_output = ps.residuals(golden(), np.random.default_rng(0), 5)
     assert_allclose(ps.residuals(ensemble, np.random.default_rng(0), 5), one_output, rtol=1e-10)
 
@@ -312,7 +328,7 @@ def test_late_divergence_grows_by_the_trace_and_ends_at_infinity() -> None:
 
 
 def test_directions_that_never_move_count_for_nothing_even_at_infinity() -> None:
-    copies = InfiniteEnsemble([[1.0, 0], [1, 0], [-1, 2]], Y, activation="erf", **SETTING)  # type: ignore[arg-type]
+    copies = InfiniteEnsemble([[1.0, 0], [1, 0], [-1, 2]], Y, activation="erf", **SETTING)
     assert copies.unresolved == 1
     assert np.isinf(ps.kl(copies, np.inf)).all()
     assert np.isfinite(ps.distance(copies, np.inf)).all()
@@ -366,9 +382,9 @@ TIMED = [
 
 @pytest.mark.parametrize(("times", "words"), TIME_RULES)
 @pytest.mark.parametrize("function", TIMED)
-def test_times_that_cannot_be_are_refused(function: object, times: object, words: str) -> None:
+def test_times_that_cannot_be_are_refused(function: Callable[..., Any], times: object, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        function(golden(), times)  # type: ignore[operator]
+        function(golden(), times)
 
 
 @pytest.mark.parametrize(
@@ -384,7 +400,23 @@ def test_times_that_cannot_be_are_refused(function: object, times: object, words
 )
 def test_a_label_covariance_that_is_none_is_refused(cov: object, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        ps.information(golden(), 1.0, cov)  # type: ignore[arg-type]
+        ps.information(golden(), 1.0, cov)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda noise: ps.kl(golden(), 1.0, noise_var=noise),
+        lambda noise: ps.distance(golden(), 1.0, noise_var=noise),
+        lambda noise: ps.spectral_energy(golden(), noise),
+    ],
+)
+@pytest.mark.parametrize(
+    ("noise", "words"), [(-1.0, "noise_var is -1.0; it must be one"), (np.nan, "noise_var is nan")]
+)
+def test_label_noise_that_cannot_be_is_refused(function: Callable[..., Any], noise: float, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        function(noise)
 
 
 def test_information_at_infinity_is_refused() -> None:
@@ -402,4 +434,4 @@ def test_information_at_infinity_is_refused() -> None:
 )
 def test_a_residual_that_does_not_fit_is_refused(residual: object, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        ps.path_length(golden(), residual, 1.0)  # type: ignore[arg-type]
+        ps.path_length(golden(), residual, 1.0)

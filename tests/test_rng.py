@@ -1,5 +1,8 @@
 """Named streams: fixed by seed and names alone, different for every other name."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -45,7 +48,7 @@ def test_number_and_text_order_and_grouping_of_names_matter() -> None:
 
 
 def test_whole_numbers_of_numpy_name_the_same_stream_as_those_of_python() -> None:
-    assert rng.stream(np.int64(5), np.int32(3)).random() == rng.stream(5, 3).random()  # type: ignore[arg-type]
+    assert rng.stream(np.int64(5), np.int32(3)).random() == rng.stream(5, 3).random()
 
 
 def test_drawing_from_one_stream_moves_no_other() -> None:
@@ -71,7 +74,7 @@ def test_no_global_generator_is_touched() -> None:
 
 def test_torch_streams_follow_seed_and_names_too() -> None:
     def draw(*key: str | int) -> float:
-        return float(torch.rand(1, generator=rng.torch_stream(*key)))  # type: ignore[arg-type]
+        return float(torch.rand(1, generator=rng.torch_stream(*key)))
 
     assert draw(3, "w") == draw(3, "w")
     assert len({draw(3, "w"), draw(4, "w"), draw(3, "v"), draw(3, "w", 0)}) == 4
@@ -79,6 +82,6 @@ def test_torch_streams_follow_seed_and_names_too() -> None:
 
 @pytest.mark.parametrize("seed", [-1, 1.5, True, "7", None, np.float64(3)])
 @pytest.mark.parametrize("make", [rng.stream, rng.torch_stream])
-def test_a_seed_that_is_no_whole_number_is_refused(make: object, seed: object) -> None:
+def test_a_seed_that_is_no_whole_number_is_refused(make: Callable[..., Any], seed: object) -> None:
     with pytest.raises(BadInput, match=r"seed is .*; it must be a whole number, zero or above"):
-        make(seed, "a")  # type: ignore[operator]
+        make(seed, "a")
