@@ -42,7 +42,7 @@ from math import comb
 
 import numpy as np
 
-from itdl import claims, encoders, plotting, sweep
+from itdl import claims, encoders, gaussian, plotting, sweep
 from itdl.ensembles import InfiniteEnsemble
 from itdl.show import show, table
 from itdl.studies import ensemble_formulas as formulas
@@ -74,10 +74,11 @@ both are written out for a network without hidden layers, whose two kernels are 
 """
 
 # %%
-one = InfiniteEnsemble([[2.0]], [3.0], depth=0, activation="erf", sigma_w=1.0, sigma_b=0.5)
-by_hand = (1 * 2 * 1 + 0.25) / (2 * 2 + 0.25) * (1 - np.exp(-0.1 * (2 * 2 + 0.25))) * 3
-show("mean at x = 1, tau = 0.1, by hand", by_hand, digits=6)
-show("the same from the library        ", one.predict([[1.0]], [0.1]).mean, digits=6)
+architecture = dict(depth=0, activation="erf", sigma_w=1.0, sigma_b=0.5)
+one = InfiniteEnsemble([[2.0]], [3.0], **architecture)
+theta, cross = 2 * 2 + 0.5**2, 1 * 2 + 0.5**2
+show("mean at x = 1, τ = 0.1, by hand    ", cross / theta * (1 - np.exp(-0.1 * theta)) * 3, digits=6)
+show("mean at x = 1, τ = 0.1, the library", one.predict([[1.0]], [0.1]).mean, digits=6)
 
 # %% [markdown]
 r"""
@@ -92,10 +93,15 @@ those of the recursion for $\Theta$.
 # %%
 small = dict(seed=seed, sigma_w=1.5**0.5, sigma_b=0.05**0.5, depth=2, d=4, n=6)
 flow = dict(small, activation="erf", m=3, tau=2.0, steps=10)
-wide = sweep.grid(formulas.finite_networks, {"width": widths, "index": seeds}, models=models, **flow)
-probe = sweep.grid(formulas.finite_networks, {"width": [8, 256], "index": seeds}, models=16, **flow)
+axes = {"width": widths, "index": seeds}
+wide = sweep.grid(formulas.finite_networks, axes, models=models, **flow)
+axes = {"width": [8, 256], "index": seeds}
+probe = sweep.grid(formulas.finite_networks, axes, models=16, **flow)
+
+# %% tags=["hide-input"]
+falls = [wide[name][0] / wide[name][-1] for name in ("error", "error_slip")]
 ledger.check("ntk-law-01", wide["excess"][-1], control=wide["excess_slip"][-1])
-ledger.check("ntk-law-02", wide["error"][0] / wide["error"][-1], control=wide["error_slip"][0] / wide["error_slip"][-1])
+ledger.check("ntk-law-02", falls[0], control=falls[1])
 ledger.check("ntk-fisher-01", probe["fisher_change"][1], control=probe["fisher_change"][0])
 ledger.check("ntk-kernel-02", probe["ntk_error"][1], control=probe["ntk_error_slip"][1]);
 
@@ -119,28 +125,33 @@ $M + M^\top$ with $M = b^\top K(X, x')$, as we derive it; and eq. 10 has the sig
 
 # %%
 kernel = sweep.grid(formulas.erf_kernel, {"index": seeds}, **small)
+sampled = dict(small, activation="erf", m=4, tau=2.0, draws=100_000)
+joint = sweep.grid(formulas.covariance, {"index": seeds}, **sampled)
+normal = sweep.grid(formulas.log_likelihood, {"index": seeds}, seed=seed, draws=100_000)
 ledger.check("ntk-kernel-01", kernel["error"], control=kernel["error_slip"])
-joint = sweep.grid(formulas.covariance, {"index": seeds}, activation="erf", m=4, tau=2.0, draws=100_000, **small)
 ledger.check("ntk-law-03", joint["error_printed"], control=joint["error"])
-likelihood = sweep.grid(formulas.log_likelihood, {"index": seeds}, seed=seed, draws=100_000)
-ledger.check("ntk-loss-01", likelihood["error_printed"], control=likelihood["error"]);
+ledger.check("ntk-loss-01", normal["error_printed"], control=normal["error"]);
 
 # %%
-channel = sweep.grid(formulas.channel, {"noise": [1.0, 0.1, 0.01], "index": range(40)}, seed=seed, n=500)
+noise = [1.0, 0.1, 0.01]
+channel = sweep.grid(formulas.channel, {"noise": noise, "index": range(40)}, seed=seed, n=500)
 below, above = channel["exact"] - channel["lower"], channel["upper"] - channel["exact"]
 in_errors = [x.mean(axis=1) / x.std(axis=1) * np.sqrt(40) for x in (below, above, -below, -above)]
 ledger.check("ntk-bound-03", np.min(in_errors[:2]), control=np.min(in_errors[2:]))
-columns = {name: channel[name].mean(axis=1) for name in ("exact", "lower", "upper")}
-table({"noise": [1.0, 0.1, 0.01], **columns})
+table({"noise": noise, **{name: values.mean(axis=1) for name, values in channel.items()}})
 
 # %% [markdown]
 r"""
 The lower bound (InfoNCE, {cite:t}`oord2018representation`) is never above $\log N$; the upper one, which leaves the true
 partner out ({cite:t}`poole2019variational`), runs away as the information nears that ceiling. Below we therefore use a
-third bound: at given covariance the Gaussian has the largest entropy, so
-$I(X;Z\,|\,D) \le \tfrac12\log\big(\operatorname{Var}\mu + \operatorname{E}\Sigma\big) - \tfrac12\operatorname{E}\log\Sigma$.
+third bound. At given covariance the Gaussian has the largest entropy, so
 
-## Figure 1: the loss over time
+$$
+I(X;Z\,|\,D) \le \tfrac12\log\big(\operatorname{Var}\mu + \operatorname{E}\Sigma\big)
+  - \tfrac12\operatorname{E}\log\Sigma .
+$$ (eq-06-entropy)
+
+## Loss over time (the paper's figure 1)
 
 The task is the paper's: $X$ standard normal, $Y$ a noisy linear function of it, $I(X;Y)$ known exactly. The clock
 is the paper's too, $t = n\tau$. Sample size and dimension are stated nowhere in the paper; ours are small, so that every
@@ -150,45 +161,56 @@ $q = \mathcal N(z, 1)$, averaged exactly over the label noise of the test set.
 
 # %%
 axes = {"activation": both, "sigma_w": sigma_w, "index": seeds}
-plane = sweep.grid(study.curves, axes, depth=depth, n=n_train, times=times.tolist(), sampled=8, **task)
-best = plane["loss"].argmin(axis=-1)[..., None]
+figures = dict(task, depth=depth, n=n_train, times=times.tolist())
+plane = sweep.grid(study.curves, axes, sampled=8, **figures)
 lowest, final = plane["loss"].min(axis=-1), plane["loss"][..., -1]
 overfit, training = final - lowest, plane["train_loss"]
 
 # %% mystnb={"figure": {"caption": "Expected test loss of infinite ensembles over training time, one curve for each standard deviation of the weights (mean over seeds, band: range). After figure 1 of the paper.", "name": "fig-06-loss"}, "image": {"alt": "Two panels, ReLU and erf, test loss against training time on a logarithmic axis. In both panels every curve falls from about 2.1 or more to a minimum near 1.5, later for smaller sigma_w. ReLU curves then rise slightly to plateaus between 1.5 and 1.8; erf curves rise the more the smaller sigma_w is, beyond the top of the axis for the two smallest."}} tags=["hide-input"]
 lines = {"ReLU": plane["loss"][0], "erf": plane["loss"][1]}
-options = dict(xlabel="training time t = n k τ", xscale="log", ylabel="test loss [nats]", ylim=(1.38, 8), yscale="log", yticks=[1.5, 2, 3, 4, 6, 8])
+options = dict(xlabel="training time t = n k τ", xscale="log", ylabel="test loss [nats]")
+options |= dict(ylim=(1.38, 8), yscale="log", yticks=[1.5, 2, 3, 4, 6, 8])
 plotting.families(times, lines, sigma_w, name="$\\sigma_w$", height=3.8, **options);
 
-# %%
+# %% tags=["hide-input"]
 middle, smaller = sigma_w.index(0.5), sigma_w.index(0.25)
-ledger.check("ntk-loss-02", (lowest[:, 0] - lowest[:, middle]).min(axis=0), control=(lowest[:, smaller] - lowest[:, middle]).max(axis=0))
-ledger.check("ntk-loss-03", overfit[:, 1:].min(axis=(0, 1)), control=(training[..., -1] - training.min(axis=-1)).max(axis=(0, 1)))
-steps = np.diff(final[:, 1:], axis=1).min(axis=1)
-ledger.check("ntk-loss-04", steps[1], control=steps[0])
+worse = [(lowest[:, i] - lowest[:, middle]).min(axis=0) for i in (0, smaller)]
+ledger.check("ntk-loss-02", worse[0], control=worse[1])
+never = training[..., -1] - training.min(axis=-1)
+ledger.check("ntk-loss-03", overfit[:, 1:].min(axis=(0, 1)), control=never.max(axis=(0, 1)))
+rises = np.diff(final[:, 1:], axis=1).min(axis=1)
+ledger.check("ntk-loss-04", rises[1], control=rises[0])
 ledger.check("ntk-loss-05", final[0, -1] - final[0, 1], control=final[1, -1] - final[1, 1])
 torn = sweep.grid(study.conflict, {"index": seeds}, activation="relu", sigma_w=0.5, depth=depth, n=n_train, **task)
 ledger.check("ntk-loss-06", training[..., -1].max(axis=(0, 1)), control=torn["train_loss"]);
 
 # %% [markdown]
 r"""
-All of figure 1 is there: the underfitting at the largest $\sigma_w$, the early minimum, the mild rise of ReLU and the
-blow-up of erf. How large the blow-up is depends on sample size and dimension, and not smoothly; that is settled further
-down.
+All of the paper's figure is there: the underfitting at the largest $\sigma_w$, the early minimum, the mild rise of ReLU
+and the blow-up of erf. How large the blow-up is depends on sample size and dimension, and not smoothly; that is settled
+further down.
 
-## Figure 2: the information plane
+## The information plane (the paper's figure 2)
 
 The same runs, time now hidden: what the representation $Z$ knows about the input, against what it knows about the
 label. The dashed line is the optimum for this task, the Gaussian information bottleneck of {cite:t}`chechik2005information`,
-$I(Z;Y) = -\tfrac12\log\big(1 - \rho^2(1 - e^{-2 I(X;Z)})\big)$: nothing can lie above it.
+
+$$
+I(Z;Y) = -\tfrac12\log\big(1 - \rho^2(1 - e^{-2 I(X;Z)})\big), \qquad \rho^2 = 1 - e^{-2 I(X;Y)},
+$$ (eq-06-frontier)
+
+and nothing can lie above it.
 """
 
 # %% mystnb={"figure": {"caption": "The information plane with the decoder of the paper, q(y|z) = N(z, 1): trajectories (first seed) from untrained at the left to fully trained (large markers). Horizontal: maximum-entropy bound. After figure 2 of the paper.", "name": "fig-06-plane"}, "image": {"alt": "Two panels, ReLU and erf. Every trajectory starts at zero information about the input, below the axis, climbs towards the dashed optimum as information about the input grows, touches its neighbourhood and then turns down while moving further right. The smaller sigma_w, the further right a trajectory ends: from about one nat to more than nine for ReLU and thirteen for erf. None crosses the dashed line."}} tags=["hide-input"]
-frontier = np.linspace(0, 10, 200), -0.5 * np.log1p(np.expm1(-2 * information) * -np.expm1(-2 * np.linspace(0, 10, 200)))
-first = {name: (plane["i_x_upper"][i, :, 0], plane["i_y_fixed"][i, :, 0]) for i, name in enumerate(("ReLU", "erf"))}
-fig, axs = plotting.information_plane(first, frontier, sigma_w, name="$\\sigma_w$", height=3.8, xlim=(0, 10), ylim=(0, 0.47))
+spent = np.linspace(0, 10, 200)
+frontier = spent, gaussian.frontier(study.joint_covariance(information), 1, spent)
+names = ("ReLU", "erf")
+first = {name: (plane["i_x_upper"][i, :, 0], plane["i_y_fixed"][i, :, 0]) for i, name in enumerate(names)}
+look = dict(name="$\\sigma_w$", height=3.8, xlim=(0, 10), ylim=(0, 0.47))
+plotting.information_plane(first, frontier, sigma_w, **look);
 
-# %%
+# %% tags=["hide-input"]
 late, early = plane["i_x_upper"][..., -1], plane["i_x_upper"][..., 0]
 grown = [np.ptp(plane[name][..., -9:], axis=-1).max(axis=(0, 1)) for name in ("i_x_upper", "kl")]
 ledger.check("ntk-plane-01", grown[0], control=grown[1])
@@ -205,17 +227,22 @@ maximum-entropy one as long as both stay well below $\log N$. The leave-one-out 
 """
 
 # %%
-bounds = {"InfoNCE": plane["i_x_lower"][..., -1], "max. entropy": late, "leave-one-out": plane["i_x_loo"]}
-table({"sigma_w": sigma_w, **{f"{a}: {name}": x[i].mean(axis=1) for i, a in enumerate(("ReLU", "erf")) for name, x in bounds.items()}})
+ends = {"InfoNCE": plane["i_x_lower"][..., -1], "entropy": late, "leave-one-out": plane["i_x_loo"]}
+rows = {f"{a} {name}": x[i].mean(axis=1) for i, a in enumerate(names) for name, x in ends.items()}
+table({"σ_w": sigma_w, **rows})
 
-# %%
+# %% tags=["hide-input"]
 gap = {name: plane["frontier"] - plane[f"i_y_{name}"] for name in ("fixed", "calibrated")}
+best = plane["loss"].argmin(axis=-1)[..., None]
 at_best = np.take_along_axis(gap["fixed"], best, axis=-1)[..., 0]
-mixed = sweep.grid(study.curves, {"activation": both, "index": seeds}, sigma_w=0.5, depth=depth, n=n_train, times=times.tolist(), shuffled=True, **task)
-lost = np.take_along_axis(mixed["frontier"] - mixed["i_y_fixed"], mixed["loss"].argmin(axis=-1)[..., None], axis=-1)[..., 0]
-ledger.check("ntk-plane-03", at_best.max(axis=(0, 1)), limit=at_best[:, 1:].max(axis=(0, 1)), control=lost.min(axis=0))
+mixed = sweep.grid(study.curves, {"activation": both, "index": seeds}, sigma_w=0.5, shuffled=True, **figures)
+best = mixed["loss"].argmin(axis=-1)[..., None]
+lost = np.take_along_axis(mixed["frontier"] - mixed["i_y_fixed"], best, axis=-1)[..., 0]
+near = at_best[:, np.array(sigma_w) <= 1].max(axis=(0, 1))
+ledger.check("ntk-plane-03", at_best.max(axis=(0, 1)), limit=near, control=lost.min(axis=0))
 ranks = [study.rank_correlation(late[i], overfit[i]) for i in (0, 1)]
-ledger.check("ntk-plane-05", np.minimum(*ranks), limit=ranks[1], control=study.rank_correlation(early[1], overfit[1]));
+at_start = study.rank_correlation(early[1], overfit[1])
+ledger.check("ntk-plane-05", np.minimum(*ranks), limit=ranks[1], control=at_start);
 
 # %% [markdown]
 r"""
@@ -231,24 +258,20 @@ picture: until the loss is best, the ensemble moves *along* the frontier.
 """
 
 # %% mystnb={"figure": {"caption": "One ensemble family (erf, first seed), two decoders: the fixed one of figure 2 and the best affine one.", "name": "fig-06-decoder"}, "image": {"alt": "Two panels of the information plane for erf networks. Left, fixed decoder: trajectories enter from below and reach the dashed optimum only near their top. Right, calibrated decoder: all trajectories rise along the dashed optimum from zero on, leave it only when they begin to overfit, and fall less steeply."}} tags=["hide-input"]
-decoders = {f"{name} decoder": (plane["i_x_upper"][1, :, 0], plane[f"i_y_{name}"][1, :, 0]) for name in gap}
-plotting.information_plane(decoders, frontier, sigma_w, name="$\\sigma_w$", height=3.8, xlim=(0, 10), ylim=(0, 0.47));
+trajectories = {name: (plane["i_x_upper"][1, :, 0], plane[f"i_y_{name}"][1, :, 0]) for name in gap}
+decoders = {"fixed decoder": trajectories["fixed"], "best affine decoder": trajectories["calibrated"]}
+plotting.information_plane(decoders, frontier, sigma_w, **look);
 
-# %%
-ladder = [plane["i_y_calibrated"] - plane["i_y_fixed"], information - plane["i_y_calibrated"]]
-in_bits = plane["i_y_calibrated"] - plane["i_y_fixed"] - (1 / np.log(2) - 1) * (plane["i_y_fixed"] + plane["loss"])
-ledger.check("ntk-bound-01", plane["i_y_fixed"][..., 0].max(axis=(0, 1)), control=information)
-ledger.check("ntk-bound-02", np.min(ladder, axis=(0, 1, 2, 4)), control=in_bits.min(axis=(0, 1, 3)));
-
-# %%
-def widest_gap(run, decoder):
-    until = np.arange(len(times)) <= run["loss"].argmin(axis=-1)[..., None]
-    counted = until & (run["i_x_upper"] > 0.3)
-    return np.where(counted, run["frontier"] - run[f"i_y_{decoder}"], 0).max(axis=-1).reshape(-1, n_seeds).max(axis=0)
-
-
-affine, plain = (widest_gap(plane, decoder) for decoder in ("calibrated", "fixed"))
-ledger.check("ntk-plane-08", affine / plain, control=plain / plain);
+# %% tags=["hide-input"]
+fixed, affine = plane["i_y_fixed"], plane["i_y_calibrated"]
+ladder = np.minimum(affine - fixed, information - affine)
+in_bits = (fixed + plane["loss"]) / np.log(2) - plane["loss"]  # H(Y) in bits, the loss in nats
+ledger.check("ntk-bound-01", fixed[..., 0].max(axis=(0, 1)), control=information)
+ledger.check("ntk-bound-02", ladder.min(axis=(0, 1, 3)), control=(affine - in_bits).min(axis=(0, 1, 3)))
+until = np.arange(len(times)) <= plane["loss"].argmin(axis=-1)[..., None]
+counted = until & (plane["i_x_upper"] > 0.3)
+left, whole = (np.where(counted, gap[name], 0).max(axis=(0, 1, 3)) for name in ("calibrated", "fixed"))
+ledger.check("ntk-plane-08", left / whole, control=whole / whole);
 
 # %% [markdown]
 r"""
@@ -259,22 +282,28 @@ data lift the whole trajectory and end further to the right, at *more* informati
 """
 
 # %%
-fixed = dict(task, sigma_w=0.75, times=times.tolist())
-deep = sweep.grid(study.curves, {"activation": both, "depth": depths, "index": seeds}, n=n_train, **fixed)
-sized = sweep.grid(study.curves, {"activation": both, "n": sizes, "index": seeds}, depth=depth, **fixed)
-dealt = sweep.grid(study.curves, {"n": [sizes[0], sizes[-1]], "index": seeds}, activation="relu", depth=depth, shuffled=True, **fixed)
-table({"hidden layers": depths, **{f"{a}, {what}": value(deep["loss"][i]).mean(axis=1) for i, a in enumerate(both) for what, value in (("best loss", lambda x: x.min(axis=-1)), ("final loss", lambda x: x[..., -1]))}})
+sweeps = dict(task, sigma_w=0.75, times=times.tolist())
+axes = {"activation": both, "depth": depths, "index": seeds}
+deep = sweep.grid(study.curves, axes, n=n_train, **sweeps)
+axes = {"activation": both, "n": sizes, "index": seeds}
+sized = sweep.grid(study.curves, axes, depth=depth, **sweeps)
+losses = {f"{a}, best loss": deep["loss"][i].min(axis=-1) for i, a in enumerate(names)}
+losses |= {f"{a}, final loss": deep["loss"][i, ..., -1] for i, a in enumerate(names)}
+table({"hidden layers": depths, **{name: seen.mean(axis=1) for name, seen in losses.items()}})
 
 # %% mystnb={"figure": {"caption": "Trajectories (mean over seeds, fixed decoder) for training sets of different size, two hidden layers.", "name": "fig-06-size"}, "image": {"alt": "Two panels of the information plane, ReLU and erf, one trajectory per training-set size. With ten points the trajectory hardly rises; each doubling lifts it towards the dashed optimum and moves its end to the right, until 640 points touch the optimum."}} tags=["hide-input"]
-by_size = {name: (sized["i_x_upper"][i].mean(axis=1), sized["i_y_fixed"][i].mean(axis=1)) for i, name in enumerate(("ReLU", "erf"))}
-plotting.information_plane(by_size, frontier, sizes, name="n", height=3.8, xlim=(0, 6), ylim=(0, 0.47));
+mean = {name: sized[name].mean(axis=2) for name in ("i_x_upper", "i_y_fixed")}
+by_size = {name: (mean["i_x_upper"][i], mean["i_y_fixed"][i]) for i, name in enumerate(names)}
+plotting.information_plane(by_size, frontier, sizes, **(look | dict(name="n", xlim=(0, 6))));
 
-# %%
-top, end = sized["i_y_fixed"].max(axis=-1), sized["i_x_upper"][..., -1]
-dealt_top = dealt["i_y_fixed"].max(axis=-1)
-ledger.check("ntk-size-01", (top[:, -1] - top[:, 0]).min(axis=0), control=dealt_top[-1] - dealt_top[0])
-start = sized["i_x_upper"][..., 0]
-ledger.check("ntk-size-02", (end[:, -1] - end[:, 0]).min(axis=0), control=(start[:, -1] - start[:, 0]).max(axis=0))
+# %% tags=["hide-input"]
+axes = {"n": [sizes[0], sizes[-1]], "index": seeds}
+dealt = sweep.grid(study.curves, axes, activation="relu", depth=depth, shuffled=True, **sweeps)
+top, chance = sized["i_y_fixed"].max(axis=-1), dealt["i_y_fixed"].max(axis=-1)
+ledger.check("ntk-size-01", (top[:, -1] - top[:, 0]).min(axis=0), control=chance[-1] - chance[0])
+start, end = sized["i_x_upper"][..., 0], sized["i_x_upper"][..., -1]
+more = [(x[:, -1] - x[:, 0]) for x in (end, start)]
+ledger.check("ntk-size-02", more[0].min(axis=0), control=more[1].max(axis=0))
 over_sigma = [study.rank_correlation(late[i], final[i]) for i in (0, 1)]
 over_size = study.rank_correlation(end[0], sized["loss"][0, ..., -1])
 ledger.check("ntk-size-03", np.min([*over_sigma, over_size], axis=0), limit=over_sigma[1], control=over_size);
@@ -290,20 +319,23 @@ input **never falls** in training: in the one family where it can be computed, t
 """
 
 # %% mystnb={"figure": {"caption": "Information about the input over training time: maximum-entropy upper bound (lines, band: range over seeds) and InfoNCE lower bound (markers). Dashed: log N, the ceiling of InfoNCE.", "name": "fig-06-compression"}, "image": {"alt": "Two panels, ReLU and erf, information about the input against training time on a logarithmic axis. Every curve rises in steps and then stays level; none ever falls. Smaller sigma_w rises later and higher, from about one nat to nine for ReLU and thirteen for erf. Markers of the lower bound lie on the lines except above the dashed line at 6.9, where they saturate."}} tags=["hide-input"]
-upper = {"ReLU": plane["i_x_upper"][0], "erf": plane["i_x_upper"][1]}
-fig, axs = plotting.families(times, upper, sigma_w, name="$\\sigma_w$", height=3.8, xlabel="training time t = n k τ", xscale="log", ylabel="I(X;Z|D) [nats]")
+upper = {name: plane["i_x_upper"][i] for i, name in enumerate(names)}
+options = dict(xlabel="training time t = n k τ", xscale="log", ylabel="I(X;Z|D) [nats]")
+fig, axs = plotting.families(times, upper, sigma_w, name="$\\sigma_w$", height=3.8, **options)
 for ax, lower in zip(axs, plane["i_x_lower"].mean(axis=2), strict=True):
     ax.set_prop_cycle(color=plotting.colours(len(sigma_w)), marker=list(plotting.MARKERS[: len(sigma_w)]))
     ax.plot(times[::8], lower.T, linestyle="none")
     ax.axhline(np.log(n_test), color="black", linestyle="--", linewidth=1)
 
-# %%
-runs = [plane, deep]
-above = [(run["frontier"] - run["i_y_calibrated"]).min(axis=-1).reshape(-1, n_seeds).min(axis=0) for run in runs]
-halved = -0.5 * np.log1p(0.5 * np.expm1(-2 * information) * -np.expm1(-2 * plane["i_x_upper"])) - plane["i_y_calibrated"]
-ledger.check("ntk-plane-06", np.min(above, axis=0), control=halved.min(axis=(0, 1, 3)))
-down, back = ([study.largest_fall(run["i_x_upper"][..., ::turn]).reshape(-1, n_seeds).max(axis=0) for run in runs] for turn in (1, -1))
-ledger.check("ntk-plane-07", np.max(down, axis=0), control=np.max(back, axis=0));
+# %% tags=["hide-input"]
+gaps = [(run["frontier"] - run["i_y_calibrated"]).min(axis=-1).reshape(-1, n_seeds) for run in (plane, deep)]
+halved = gaussian.frontier(study.joint_covariance(information, share=0.5), 1, np.maximum(plane["i_x_upper"], 0))
+ledger.check("ntk-plane-06", np.vstack(gaps).min(axis=0), control=(halved - affine).min(axis=(0, 1, 3)))
+climbs = [run["i_x_upper"] for run in (plane, deep)]
+down, back = (
+    np.vstack([study.largest_fall(x[..., ::turn]).reshape(-1, n_seeds) for x in climbs]).max(axis=0) for turn in (1, -1)
+)
+ledger.check("ntk-plane-07", down, control=back);
 
 # %% [markdown]
 r"""
@@ -317,25 +349,26 @@ descent of kernel regression, and it decides how high the curves of figure 1b cl
 
 # %%
 cubic = comb(d + 3, 3)
-grid = sorted({5, d + 1, 2 * d, 4 * d, *(round(share * cubic) for share in (0.25, 0.42, 0.7, 1, 1.4, 2.1))})
-blow = sweep.grid(study.tracks, {"activation": both, "n": grid, "index": seeds}, sigma_w=0.25, depth=depth, times=[1e17], **task)
+shares = [round(share * cubic) for share in (0.25, 0.42, 0.7, 1, 1.4, 2.1)]
+grid = sorted({5, d + 1, 2 * d, 4 * d, *shares})
+axes = {"activation": both, "n": grid, "index": seeds}
+blow = sweep.grid(study.tracks, axes, sigma_w=0.25, depth=depth, times=[1e17], **task)
 heights = np.log(blow["loss"][..., 0])
-peak, sides = grid.index(cubic), [grid.index(round(share * cubic)) for share in (0.42, 2.1)]
-excess = heights[:, peak] - heights[:, sides].max(axis=1)
+excess = heights[:, grid.index(cubic)] - heights[:, [grid.index(shares[1]), grid.index(shares[-1])]].max(axis=1)
 ledger.check("ntk-size-04", excess[1], control=excess[0]);
 
 # %% mystnb={"figure": {"caption": "Test loss at infinite time against the number of training points, sigma_w = 0.25; points: mean over seeds, bars: range. Dotted: the numbers of linear and of cubic features.", "name": "fig-06-descent"}, "image": {"alt": "Log-log plot of final test loss against training points. ReLU falls gently all the way from about 2.3 to 1.5. Erf has a first peak at eleven points, falls back to about 2, rises to a second and higher peak of about 12 at 286 points and falls again."}} tags=["hide-input"]
 fig, (ax,) = plotting.panels([""], xlabel="training points n", ylabel="final test loss [nats]", xscale="log", yscale="log")
-for row, label, marker in zip(blow["loss"][..., 0], ("ReLU", "erf"), "os", strict=True):
+for row, label, marker in zip(blow["loss"][..., 0], names, "os", strict=True):
     plotting.intervals(ax, grid, row, label=label, marker=marker, linestyle="-", linewidth=0.6)
 for features, label in ((d + 1, "d + 1"), (cubic, "C(d + 3, 3)")):
     ax.axvline(features, color="black", linestyle=":", linewidth=1)
-    ax.annotate(label, (features, 0.97), xycoords=("data", "axes fraction"), xytext=(4, 0), textcoords="offset points", va="top")
+    ax.annotate(label, (features * 1.03, 0.97), xycoords=("data", "axes fraction"), va="top")
 ax.legend();
 
 # %% [markdown]
 r"""
-## Figure 4: what the parameters know
+## What the parameters know (the paper's figure 4)
 
 $I(\theta; D)$ is at most the KL divergence of the trained from the initial parameters, averaged over data sets (eq. 20
 prints the other direction). For a model that is linear in its parameters that KL is Gaussian algebra, and it decides
@@ -353,11 +386,12 @@ the start, the true one quadratically.
 # %%
 linear = sweep.grid(formulas.linear_model, {"index": seeds}, seed=seed, d=12, n=8, tau=1.0)
 off = {name: np.abs(linear[name] / linear["kl_exact"] - 1) for name in ("kl", "kl_printed")}
+above = linear["information_dense"] - linear["kl_average"]
 ledger.check("ntk-param-02", off["kl_printed"], control=off["kl"])
 ledger.check("ntk-param-03", linear["slope"], control=linear["slope_printed"])
-difference = linear["information_dense"] - linear["kl_average"]
-ledger.check("ntk-param-04", difference, control=-difference)
-table({name: linear[name] for name in ("kl_exact", "kl", "kl_printed", "information", "information_dense", "kl_average")})
+ledger.check("ntk-param-04", above, control=-above)
+shown = ("kl_exact", "kl", "kl_printed", "information", "information_dense")
+table({name.replace("_", ", "): linear[name] for name in shown})
 
 # %% [markdown]
 r"""
@@ -368,29 +402,34 @@ which the paper and we leave out. Late in training it does not matter; early it 
 factor $\tau$ (Cauchy-Schwarz) repairs it.
 """
 
-# %%
+# %% tags=["hide-input"]
 end_of = sweep.grid(formulas.late, {"index": seeds}, activation="erf", m=10, draws=500, **small)
 ledger.check("ntk-path-01", np.abs(end_of["path_rest"]), control=end_of["kl_rest"])
 ledger.check("ntk-param-01", end_of["kl_slope"], control=end_of["output_slope"])
 alone = sweep.grid(formulas.point, {"index": seeds}, seed=seed, kernel=0.1, draws=2000)
 ledger.check("ntk-path-02", alone["printed"], control=alone["repaired"])
-chain = np.stack([plane["i_data"] - plane["i_labels"], plane["kl"] - plane["i_data"]])[..., [12, 20, 28, 56]]
-weakest = chain.min(axis=(0, 1, 2))
-ledger.check("ntk-param-05", weakest.min(axis=-1), limit=weakest[:, 1:].min(axis=-1), control=-chain.max(axis=(0, 1, 2, 4)));
+at = [int(np.abs(np.log(times / t)).argmin()) for t in (1e1, 1e3, 1e5, 1e12)]
+chain = np.stack([plane["i_data"] - plane["i_labels"], plane["kl"] - plane["i_data"]])[..., at]
+weakest, backwards = chain.min(axis=(0, 1, 2)), -chain.max(axis=(0, 1, 2, 4))
+ledger.check("ntk-param-05", weakest.min(axis=-1), limit=weakest[:, 1:].min(axis=-1), control=backwards);
 
 # %%
 fine = study.clock(-1, 18, 77)
 fourth = dict(task, depth=depth, n=n_train, times=fine.tolist())
-track = sweep.grid(study.tracks, {"activation": both, "index": seeds}, sigma_w=0.25, **fourth)
-other = sweep.grid(study.tracks, {"activation": both, "index": seeds}, sigma_w=sigma_w[0], **fourth)
-dips, apart = (np.array([[study.dip_distance(fine, track["drift"][i, j], run["loss"][i, j]) for j in seeds] for i in (0, 1)]) for run in (track, other))
-ledger.check("ntk-param-06", dips.max(axis=0), control=apart.min(axis=0));
+axes = {"sigma_w": [0.25, sigma_w[0]], "activation": both, "index": seeds}
+track = sweep.grid(study.tracks, axes, **fourth)
+pairs = [[(track["drift"][0, i, j], track["loss"][k, i, j]) for j in seeds] for k in (0, 1) for i in (0, 1)]
+dips = np.array([[study.dip_distance(fine, *pair) for pair in row] for row in pairs])
+ledger.check("ntk-param-06", dips[:2].max(axis=0), control=dips[2:].min(axis=0));
 
 # %% mystnb={"figure": {"caption": "What the parameters know (first seed, sigma_w = 0.25): the KL as we derive it and as eq. 27 prints it, the rate of its data-dependent part, and the test loss. After figure 4 of the paper.", "name": "fig-06-parameters"}, "image": {"alt": "Two panels, ReLU and erf, logarithmic time axis. The derived KL rises with slope two, flattens into a bend and rises again with slope one; the printed one has slope one from the start and lies above. The rate of the data-dependent part has two peaks with a dip between them, and the test loss is lowest near the dip."}} tags=["hide-input"]
-fig, axs = plotting.panels(["ReLU", "erf"], sharey=True, xlabel="training time t = n k τ", xscale="log", yscale="log", ylim=(1e-4, 1e8), xlim=(1e-1, 1e10))
+limits = dict(ylim=(1e-4, 1e8), xlim=(1e-1, 1e10))
+fig, axs = plotting.panels(names, sharey=True, xlabel="training time t = n k τ", xscale="log", yscale="log", **limits)
+kinds = {"kl": ("KL, as derived [nats]", "-"), "kl_printed": ("KL, eq. 27 as printed [nats]", "--")}
+kinds |= {"drift": ("rate of its data part [nats/τ]", "-."), "loss": ("test loss [nats]", ":")}
 for i, ax in enumerate(axs):
-    for name, label, style in (("kl", "KL, eq. as derived [nats]", "-"), ("kl_printed", "KL, eq. 27 as printed [nats]", "--"), ("drift", "rate of its data part [nats/τ]", "-."), ("loss", "test loss [nats]", ":")):
-        ax.plot(fine, track[name][i, 0], style, label=label)
+    for name, (label, style) in kinds.items():
+        ax.plot(fine, track[name][0, i, 0], style, label=label)
 fig.legend(*axs[0].get_legend_handles_labels(), loc="outside lower center", ncols=2);
 
 # %% [markdown]
@@ -407,14 +446,17 @@ scale $s$ is fitted on one half of the held-out images and its bound measured on
 # %%
 scales, shorter = [1.0, 0.5, 0.25, 0.1], study.clock(-2, 16, 25)
 image = dict(seed=seed, sigma_b=sigma_b, depth=depth, n=digits_train, times=shorter.tolist())
-parity = sweep.grid(study.digits, {"activation": both, "sigma_w": scales, "index": seeds}, **image)
+axes = {"activation": both, "sigma_w": scales, "index": seeds}
+parity = sweep.grid(study.digits, axes, **image)
 random = sweep.grid(study.digits, {"index": seeds}, activation="relu", sigma_w=1.0, shuffled=True, **image)
+right = {f"{a}, accuracy": parity["accuracy"][i, ..., -1].mean(axis=1) for i, a in enumerate(names)}
+known = {f"{a}, best I(Z;Y)": parity["i_y"][i].max(axis=-1).mean(axis=1) for i, a in enumerate(names)}
+table({"σ_w": scales, **right, **known})
+
+# %% tags=["hide-input"]
 risen, risen_at_random = (run["loss"][..., -1] - run["loss"].min(axis=-1) for run in (parity, random))
 ledger.check("ntk-digits-01", risen[0].max(axis=0), control=risen_at_random)
 ledger.check("ntk-digits-02", risen[1, -1], control=risen[0, -1])
-table({"sigma_w": scales, **{f"{a}, accuracy": parity["accuracy"][i, ..., -1].mean(axis=1) for i, a in enumerate(both)}, **{f"{a}, best I(Z;Y)": parity["i_y"][i].max(axis=-1).mean(axis=1) for i, a in enumerate(both)}})
-
-# %%
 silent, labels = np.zeros((1, 2, 1)), np.array([1.0, -1.0])
 printed = np.log(2) - (encoders.gibbs_loss(silent, silent[..., 0], labels) - 0.5 * np.log(2 * np.pi))
 logistic = encoders.logistic_label_information(silent, silent[..., 0], labels, 1.0)
@@ -422,8 +464,9 @@ ledger.check("ntk-digits-03", printed, control=logistic);
 
 # %% mystnb={"figure": {"caption": "Information plane of the parity of digits with the logistic decoder (first seed); dashed: the entropy of the label, log 2.", "name": "fig-06-digits"}, "image": {"alt": "Two panels, ReLU and erf. Trajectories rise from zero to about 0.63 nats, just under the dashed line at 0.69, and then run flat to the right as information about the input grows; erf trajectories with small sigma_w sink slightly at their end, ReLU trajectories do not."}} tags=["hide-input"]
 ceiling = np.linspace(0, 14, 2), np.full(2, np.log(2))
-on_digits = {name: (parity["i_x_upper"][i, :, 0], parity["i_y"][i, :, 0]) for i, name in enumerate(("ReLU", "erf"))}
-fig, axs = plotting.information_plane(on_digits, ceiling, scales, name="$\\sigma_w$", best="entropy of the label", height=3.8, ylim=(-0.02, 0.75))
+on_digits = {name: (parity["i_x_upper"][i, :, 0], parity["i_y"][i, :, 0]) for i, name in enumerate(names)}
+shape = dict(height=3.8, ylim=(-0.02, 0.75), best="entropy of the label")
+plotting.information_plane(on_digits, ceiling, scales, name="$\\sigma_w$", **shape);
 
 # %% [markdown]
 r"""
@@ -436,9 +479,11 @@ the curve that leaves the axis of figure 1b is multiple descent, rounding, or bo
 
 # %%
 late_erf = dict(task, activation="erf", depth=depth, n=n_train, t=1e16)
-precision = sweep.grid(study.single_precision, {"sigma_w": [sigma_w[-1]], "index": seeds}, **late_erf)
+axes = {"sigma_w": [sigma_w[-1]], "index": seeds}
+precision = sweep.grid(study.single_precision, axes, **late_erf)
 ledger.check("ntk-float-01", precision["lost32"][0], control=precision["lost64"][0])
-table({"seed": list(seeds), "float32: squared-error loss": precision["error32"][0], "float64": precision["error64"][0]})
+errors = {"float32": precision["error32"][0], "float64": precision["error64"][0]}
+table({"squared-error loss, seed": list(seeds), **errors})
 
 # %% [markdown]
 r"""
@@ -468,7 +513,8 @@ table({"variance over the ensemble": spread, "bound on I(X;Z|D) [nats]": bound})
 
 # %% tags=["hide-input"]
 # Exercise 2: never here; the best loss falls with every doubling of n, in the mean over seeds.
-table({"training points": sizes, "best loss, ReLU": sized["loss"][0].min(axis=-1).mean(axis=1), "best loss, erf": sized["loss"][1].min(axis=-1).mean(axis=1)})
+lowest_by_size = sized["loss"].min(axis=-1).mean(axis=2)
+table({"training points": sizes, "best loss, ReLU": lowest_by_size[0], "best loss, erf": lowest_by_size[1]})
 
 # %% [markdown]
 r"""

@@ -15,22 +15,32 @@ from __future__ import annotations
 
 import html
 import json
-import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from itdl import project
 from itdl.checks import BadInput, DataError
-from itdl.show import number
+from itdl.gates import UNDECIDED, Gate, Measurement
 
-__all__ = ["VERDICTS", "Claim", "Gate", "Ledger", "Measurement", "Record", "differences", "read", "registry"]
+__all__ = [
+    "UNDECIDED",
+    "VERDICTS",
+    "Claim",
+    "Gate",
+    "Ledger",
+    "Measurement",
+    "Record",
+    "describe",
+    "differences",
+    "narrow",
+    "read",
+    "registry",
+]
 
 REPRODUCED, LIMIT, CONTRADICTED, UNTESTABLE = VERDICTS = (
     "reproduced",
@@ -38,87 +48,9 @@ REPRODUCED, LIMIT, CONTRADICTED, UNTESTABLE = VERDICTS = (
     "contradicted",
     "not testable here",
 )
-UNDECIDED = "undecided"
-WITHIN = "within"
 KINDS = ("exact", "numeric", "trend", "bound", "comparison")
 TIERS = ("T0", "T1", "T2", "T3")
 METADATA_KEY = "itdl_claims"
-NOISE = 1e-12  # the tolerance of tier T0: below it a digit is rounding, and differs from machine to machine
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A number with the interval that must lie inside the gate: [low, high] over `n` units (seeds)."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    @classmethod
-    def of(cls, x: ArrayLike, rule: str) -> Measurement:
-        """`every`: mean and range over units; `mean`: mean and its 95 % t-interval, which needs 5 units or more."""
-        units = np.atleast_1d(np.asarray(x, dtype=float)).ravel()
-        if units.size == 0:
-            raise BadInput("a check was given no numbers; pass one number, or one per seed")
-        if not np.isfinite(units).all():
-            raise BadInput(f"a check was given {units.tolist()}; a claim is decided by finite numbers only")
-        value = float(units.mean())
-        if rule == "every":
-            return cls(value, float(units.min()), float(units.max()), units.size)
-        if units.size < 5:
-            raise BadInput(f"the rule 'mean' was given {units.size} units; an interval over seeds needs 5 or more")
-        half = float(stats.t.ppf(0.975, units.size - 1) * stats.sem(units))
-        return cls(value, value - half, value + half, units.size)
-
-    def __str__(self) -> str:
-        value, low, high = (number(x if abs(x) >= NOISE else 0) for x in (self.value, self.low, self.high))
-        return f"{value} [{low}, {high}]" if self.n > 1 else value
-
-
-@dataclass(frozen=True)
-class Gate:
-    """The closed interval [low, high] that a measurement must lie in."""
-
-    low: float = -math.inf
-    high: float = math.inf
-
-    @classmethod
-    def of(cls, where: str, table: Mapping[str, float]) -> Gate:
-        """From `{at_most = x}`, `{at_least = x}`, both, or `{equals = x, within = tol}`."""
-        if not isinstance(table, Mapping) or not all(isinstance(x, int | float) for x in table.values()):
-            raise BadInput(f"{where}: gate {table!r} is not a table of numbers such as {{ at_most = 0.1 }}")
-        match dict(table):
-            case {"equals": x, "within": tol, **rest} if not rest and tol > 0:
-                gate = cls(x - tol, x + tol)
-            case {"at_least": low, **rest} if not set(rest) - {"at_most"}:
-                gate = cls(low, rest.get("at_most", math.inf))
-            case {"at_most": high, **rest} if not rest:
-                gate = cls(high=high)
-            case found:
-                raise BadInput(f"{where}: gate {found} is none of at_most, at_least, both, or equals with within > 0")
-        if not gate.low <= gate.high:
-            raise BadInput(f"{where}: gate {dict(table)} is empty or not a number")
-        return gate
-
-    def outcome(self, m: Measurement) -> str:
-        """`holds`, `fails` or `undecided`; anything not finite is undecided."""
-        if not all(map(math.isfinite, (m.value, m.low, m.high))):
-            return UNDECIDED
-        if self.low <= m.low and m.high <= self.high:
-            return "holds"
-        return "fails" if m.high < self.low or m.low > self.high else UNDECIDED
-
-    def margin(self, m: Measurement) -> float:
-        """Distance from the measured interval to the nearer end of the gate; negative outside."""
-        return min(m.low - self.low, self.high - m.high)
-
-    def __str__(self) -> str:
-        if math.isinf(self.low):
-            return f"≤ {number(self.high)}"
-        if math.isinf(self.high):
-            return f"≥ {number(self.low)}"
-        return f"{number(self.low)} … {number(self.high)}"
 
 
 @dataclass(frozen=True)
@@ -136,7 +68,7 @@ class Claim:
     unit: str = ""
     tier: str = "T1"
     rule: str = "every"
-    gate: Gate = Gate()
+    gate: Gate = field(default_factory=Gate)
     control: str = ""
     limit: Gate | None = None
     setting: str = ""
@@ -195,7 +127,7 @@ class Ledger:
         restricted = None if limit is None else Measurement.of(limit, claim.rule)
         record = Record(claim_id, claim.judge(m, c, restricted), m, c, restricted)
         self.records[claim_id] = record
-        print(f"{claim_id}  {record.verdict}: {describe(claim, record)}")
+        print(f"{claim_id}  {record.verdict}\n    {describe(claim, record)}")
         return record
 
     def close(self) -> _Table:
@@ -238,19 +170,27 @@ def describe(claim: Claim, record: Record) -> str:
     """`0.12 [0.1, 0.14] nats (gate ≤ 0.2; control 3.1 [3, 3.2])`, rounded so that it is the same on every machine."""
     if record.measured is None or record.control is None:
         return claim.note
+    gate, measured = _deciding(claim, record)
+    value = measured.text(gate)
+    unit = f" {claim.unit}" if claim.unit and not value.endswith("≈ 0") else ""
+    where = f" for {claim.setting}" if record.verdict == LIMIT else ""
+    return f"{value}{unit}{where} (gate {gate}; control {record.control.text(gate)})"
+
+
+def narrow(claim: Claim, record: Record) -> bool:
+    """Whether the seeds behind a verdict spread further than their distance to the gate."""
+    if record.measured is None:
+        return False
+    gate, measured = _deciding(claim, record)
+    return gate.narrow(measured)
+
+
+def _deciding(claim: Claim, record: Record) -> tuple[Gate, Measurement]:
+    """The gate and the measurement that the verdict rests on."""
     gate, measured = (claim.limit, record.limit) if record.verdict == LIMIT else (claim.gate, record.measured)
     assert gate is not None
     assert measured is not None
-    value, control = _rounded(measured, gate), _rounded(record.control, gate)
-    unit = f" {claim.unit}" if claim.unit and value != WITHIN else ""
-    where = f" for {claim.setting}" if record.verdict == LIMIT else ""
-    return f"{value}{unit}{where} (gate {gate}; control {control})"
-
-
-def _rounded(m: Measurement, gate: Gate) -> str:
-    """`m` as text; under a tiny tolerance there is only rounding noise, and no digit of it is printed."""
-    tiny = 0 < gate.high <= 1e-5 and max(abs(m.low), abs(m.high)) <= gate.high
-    return WITHIN if tiny else str(m)
+    return gate, measured
 
 
 def registry(folder: Path | None = None) -> list[Claim]:

@@ -16,6 +16,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from numpy.typing import ArrayLike
 
 from itdl.checks import Array
@@ -38,9 +39,14 @@ def colours(count: int) -> list[Any]:
 def panels(titles: Sequence[str], *, height: float = 3.4, **options: Any) -> tuple[Figure, list[Axes]]:
     """One row of titled panels; `options` go to `plt.subplots`, the rest to every axis by keyword (`xlabel=...`)."""
     shared = {name: options.pop(name) for name in ("sharex", "sharey") if name in options}
-    fig, axs = plt.subplots(1, len(titles), figsize=(7.2, height), squeeze=False, **shared)
+    fig, axs = plt.subplots(1, len(titles), figsize=(6.6, height), squeeze=False, **shared)
     for ax, title in zip(axs[0], titles, strict=True):
         ax.set(title=title, **options)
+        if "yticks" in options:
+            ax.set_yticks(options["yticks"], [f"{tick:g}" for tick in options["yticks"]])
+            ax.minorticks_off()
+        if options.get("xscale") == "log":
+            ax.xaxis.set_major_locator(LogLocator(numticks=6))
     if shared.get("sharey"):
         for ax in axs[0, 1:]:
             ax.set_ylabel("")

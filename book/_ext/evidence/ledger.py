@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 
-from itdl.claims import LIMIT, UNDECIDED, VERDICTS, describe
+from itdl.claims import LIMIT, UNDECIDED, VERDICTS, describe, narrow
 from itdl.show import number
 
 from .source import Entry
@@ -91,6 +91,8 @@ def _verdict_cell(entry: Entry, parse: Inline) -> nodes.entry:
     cell = nodes.entry("", nodes.paragraph("", "", verdict(entry.record.verdict)))
     if entry.record.verdict != entry.claim.verdict:
         cell += nodes.paragraph("", f"Committed as: {entry.claim.verdict}", classes=["claim-note"])
+    if narrow(entry.claim, entry.record):
+        cell += nodes.paragraph("", "narrow: the seeds spread further than their margin", classes=["claim-note"])
     cell += nodes.paragraph("", "", *parse(f"{{doc}}`/{entry.docname}`"), classes=["claim-note"])
     return cell
 

@@ -25,6 +25,7 @@ __all__ = [
     "curves",
     "digits",
     "dip_distance",
+    "joint_covariance",
     "largest_fall",
     "rank_correlation",
     "single_precision",
@@ -111,6 +112,12 @@ def tracks(
         "drift": parameters.drift(ensemble, tau),
         "fisher_trace": parameters.fisher_trace(ensemble),
     }
+
+
+def joint_covariance(information: float, *, share: float = 1.0) -> Array:
+    """Covariance of one standardised X and Y with rho^2 = `share` (1 - exp(-2 `information`)), shape (2, 2)."""
+    rho = np.sqrt(share * -np.expm1(-2 * information))
+    return np.array([[1.0, rho], [rho, 1.0]])
 
 
 def conflict(
