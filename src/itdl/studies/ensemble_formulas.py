@@ -33,8 +33,9 @@ def finite_networks(
     """`models` real networks trained by gradient flow to `tau`, against the closed form of the infinite ensemble.
 
     `excess` is the largest deviation of means and variances at m test points, in units of what is allowed: 4 standard
-    errors + 5 %. `error` is their root mean square deviation in units of the theory's spread. Both also against a
-    theory with sigma_w^2 mistaken for sigma_w (`_slip`). Over `probed` networks: `fisher_change`, the relative change
+    errors + 5 %. `error` is their root mean square deviation in units of the theory's spread; `distance_error` the
+    relative deviation of E |theta_tau - theta_0|^2. All also against a theory with sigma_w^2 mistaken for sigma_w
+    (`_slip`). Over `probed` networks: `fisher_change`, the relative change
     of tr J J^T in training; `ntk_error`, the relative distance of the mean empirical NTK at initialisation from the
     limit (`_slip`: from the NNGP kernel instead).
     """
@@ -49,6 +50,7 @@ def finite_networks(
     with torch.no_grad():
         z = networks.forward(end, torch.from_numpy(x_test))[..., 0].numpy()
     before, after = (networks.tangent_kernel([p[:probed].clone() for p in at], inputs).numpy() for at in (start, end))
+    moved = sum(float(((b - a) ** 2).sum()) for a, b in zip(start, end, strict=True)) / models
     trace = np.trace(before, axis1=1, axis2=2)
     limit = kernels.ntk(x, **ensemble.architecture)
     return {
@@ -56,6 +58,8 @@ def finite_networks(
         "excess_slip": _excess(z, slip, x_test, tau),
         "error": _error(z, ensemble, x_test, tau),
         "error_slip": _error(z, slip, x_test, tau),
+        "distance_error": abs(moved / parameters.distance(ensemble, [tau])[0] - 1),
+        "distance_error_slip": abs(moved / parameters.distance(slip, [tau])[0] - 1),
         "fisher_change": float(np.abs(np.trace(after, axis1=1, axis2=2) / trace - 1).mean()),
         "ntk_error": float(np.linalg.norm(before.mean(axis=0) - limit) / np.linalg.norm(limit)),
         "ntk_error_slip": float(
