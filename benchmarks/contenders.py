@@ -1,0 +1,198 @@
+"""The two contenders, each behind the same door: a problem in, a call without arguments out.
+
+A contender runs in a process of its own (`measure` is what the coordinator sends there), so that neither's threads,
+allocator or caches disturb the other, and so that peak memory can be told apart. Imports of a contender's library are
+inside its builder for the same reason.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import time
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Outputs = dict[str, np.ndarray]
+Call = Callable[[], Any]
+
+DEPTH, SIGMA_W, SIGMA_B = 3, 1.5, 0.05
+INPUTS, TEST_POINTS = 30, 200
+KEPT_TIMES = 10  # covariances at so many times are kept for comparison: all of them would not travel
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One size of one task. `times` is the number of times, logarithmic over 1..1e6 on the peer's clock."""
+
+    activation: str
+    n: int
+    times: int = 0
+
+    def data(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Training inputs (n, d), targets (n, 1) and test inputs (m, d), all standard normal."""
+        rng = np.random.default_rng(self.n)
+        shapes = (self.n, INPUTS), (self.n, 1), (TEST_POINTS, INPUTS)
+        x, y, x_test = (rng.standard_normal(shape) for shape in shapes)
+        return x, y, x_test
+
+    def clock(self) -> np.ndarray:
+        """Times on the peer's clock: its loss is a mean over the n k outputs, ours a sum, so tau = t/(n k), k = 1."""
+        return np.geomspace(1, 1e6, self.times)
+
+    def architecture(self) -> dict[str, Any]:
+        return {"depth": DEPTH, "activation": self.activation, "sigma_w": SIGMA_W, "sigma_b": SIGMA_B}
+
+
+class Measurement(NamedTuple):
+    """CPU seconds of all threads of the contender's process, its peak memory so far, and what it computed."""
+
+    cpu: float
+    peak_gb: float
+    outputs: Outputs | None
+
+
+def measure(contender: str, problem: Problem, keep: bool) -> Measurement:
+    """One timed call. The contender is built (data, compiled functions, not their compilation) at its first call."""
+    call = _built(contender, problem)
+    gc.collect()
+    start = time.process_time()
+    result = call()
+    cpu = time.process_time() - start
+    return Measurement(cpu, _peak_gb(), _outputs(contender, result) if keep else None)
+
+
+def pin() -> None:
+    """One core for whatever threads the contender starts."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def _peak_gb() -> float:
+    """High-water mark of this process alone: `ru_maxrss` would begin with what its parent held."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 2**20
+
+
+@cache
+def _built(contender: str, problem: Problem) -> Call:
+    return BUILDERS[contender](problem)
+
+
+def _ours_kernels(problem: Problem) -> Call:
+    from itdl import kernels
+
+    x, _, _ = problem.data()
+    return lambda: kernels.nngp_and_ntk(x, **problem.architecture())
+
+
+def _ours_ensemble(problem: Problem, cov: bool) -> Call:
+    from itdl.ensembles import InfiniteEnsemble
+
+    x, y, x_test = problem.data()
+    tau = problem.clock() / y.size
+    return lambda: InfiniteEnsemble(x, y, **problem.architecture()).predict(x_test, tau, cov=cov)
+
+
+def _per_time(problem: Problem) -> Call:
+    """The textbook formulas at each kept time, one at a time: what our compression must not lose."""
+    from itdl import kernels
+
+    x, y, x_test = problem.data()
+    kept = (problem.clock() / y.size)[:: problem.times // KEPT_TIMES]
+    k, theta = kernels.nngp_and_ntk(x, **problem.architecture())
+    k_cross, theta_cross = kernels.nngp_and_ntk(x_test, x, **problem.architecture())
+    prior = kernels.nngp(x_test, **problem.architecture())
+
+    def call() -> tuple[np.ndarray, np.ndarray]:
+        lam, v = np.linalg.eigh(theta)
+        smoothers = [theta_cross @ (v * (-np.expm1(-tau * lam) / lam)) @ v.T for tau in kept]
+        covs = [prior + b @ k @ b.T - b @ k_cross.T - k_cross @ b.T for b in smoothers]
+        return np.stack([b @ y for b in smoothers]), np.stack(covs)
+
+    return call
+
+
+def _eigh(problem: Problem) -> Call:
+    """The one step of ours that no code of ours can shorten."""
+    from itdl import kernels
+
+    theta = kernels.ntk(problem.data()[0], **problem.architecture())
+    return lambda: np.linalg.eigh(theta)
+
+
+def neural_tangents() -> tuple[Any, Any]:
+    """jax and the peer, in double precision. The peer's experimental part alone would need TensorFlow."""
+    sys.modules["neural_tangents.experimental"] = types.ModuleType("neural_tangents.experimental")
+    import jax
+    import neural_tangents
+
+    jax.config.update("jax_enable_x64", True)
+    return jax, neural_tangents
+
+
+def peer_kernel_fn(activation: str, depth: int, sigma_w: float, sigma_b: float) -> Any:
+    """The peer's kernel function of the same networks; its `b_std` is our sigma_b, its default parametrisation NTK."""
+    _, nt = neural_tangents()
+    phi = {"erf": nt.stax.Erf, "relu": nt.stax.Relu}[activation]
+    hidden = [layer for _ in range(depth) for layer in (nt.stax.Dense(1, sigma_w, sigma_b), phi())]
+    return nt.stax.serial(*hidden, nt.stax.Dense(1, sigma_w, sigma_b))[2]
+
+
+def _peer_kernels(problem: Problem) -> Call:
+    jax, _ = neural_tangents()
+    kernel_fn = jax.jit(peer_kernel_fn(**problem.architecture()), static_argnames="get")
+    x, _, _ = problem.data()
+    return lambda: jax.block_until_ready(tuple(kernel_fn(x, None, ("nngp", "ntk"))))
+
+
+def _peer_ensemble(problem: Problem, whole: bool) -> Call:
+    """The single call with a vector of times: its kernel compiled as documented, or the `whole` of it compiled."""
+    jax, nt = neural_tangents()
+    kernel_fn = peer_kernel_fn(**problem.architecture())
+    if not whole:
+        kernel_fn = jax.jit(kernel_fn, static_argnames="get")
+
+    def predict(x: Any, y: Any, x_test: Any, t: Any) -> Any:
+        fn = nt.predict.gradient_descent_mse_ensemble(kernel_fn, x, y, diag_reg=0.0)
+        return tuple(fn(t=t, x_test=x_test, get="ntk", compute_cov=True))
+
+    run = jax.jit(predict) if whole else predict
+    arguments = (*problem.data(), problem.clock())
+    return lambda: jax.block_until_ready(run(*arguments))
+
+
+BUILDERS: dict[str, Callable[[Problem], Call]] = {
+    "ours: kernels": _ours_kernels,
+    "ours: variance": lambda p: _ours_ensemble(p, cov=False),
+    "ours: covariance": lambda p: _ours_ensemble(p, cov=True),
+    "ours: eigh alone": _eigh,
+    "per time": _per_time,
+    "peer: kernels": _peer_kernels,
+    "peer: one call": lambda p: _peer_ensemble(p, whole=False),
+    "peer: compiled": lambda p: _peer_ensemble(p, whole=True),
+}
+
+
+def _outputs(contender: str, result: Any) -> Outputs:
+    if contender == "ours: eigh alone":
+        return {}
+    if contender.endswith("kernels"):
+        return {"nngp": np.asarray(result[0]), "ntk": np.asarray(result[1])}
+    if contender == "per time":
+        return {"mean": result[0], "cov": result[1], "var": np.diagonal(result[1], axis1=1, axis2=2)}
+    if contender.startswith("ours"):
+        outputs = {"mean": result.mean, "var": result.var}
+        cov = result.cov
+    else:
+        cov = np.asarray(result[1])
+        outputs = {"mean": np.asarray(result[0]), "var": np.diagonal(cov, axis1=1, axis2=2)}
+    step = max(1, len(outputs["mean"]) // KEPT_TIMES)
+    kept = outputs if cov is None else {**outputs, "cov": cov}
+    return {name: np.array(array[::step]) for name, array in kept.items()}

@@ -1,0 +1,184 @@
+"""Ours against google/neural-tangents: `make bench`, or `.venv-bench/bin/python benchmarks/run.py [--n N] [--save]`.
+
+Measured is CPU time on one thread; contenders take turns, and what counts is the ratio of neighbours in turn. A ratio
+is worth nothing beside a wrong answer, so each task compares the results of the same run and says what it demands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import report
+import threadpoolctl
+from contenders import Measurement, Outputs, Problem, measure, pin
+
+RESULTS = Path(__file__).parent / "results"
+ONE_THREAD = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "JAX_PLATFORMS": "cpu",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+}
+PACKAGES = ("numpy", "scipy", "jax", "jaxlib", "neural-tangents")
+
+
+@dataclass(frozen=True)
+class Task:
+    """Contenders that take turns on one problem, and the ratios that are read off: name -> (peer, ours, goal or 0)."""
+
+    name: str
+    problem: Problem
+    contenders: tuple[str, ...]
+    ratios: dict[str, tuple[str, str, float]]
+    turns: int = 5
+
+
+def kernels(activation: str, n: int) -> Task:
+    ratios = {"NNGP and NTK": ("peer: kernels", "ours: kernels", 3.0 * (n == 1000))}
+    return Task("kernels", Problem(activation, n), ("ours: kernels", "peer: kernels"), ratios, turns=15)
+
+
+def ensemble(activation: str, n: int, times: int) -> Task:
+    goals = {100: (8.0, 5.0), 1000: (60.0, 0.0)}[times] if n == 1000 else (0.0, 0.0)
+    ratios = {
+        f"mean, variance, {times} times": ("peer: one call", "ours: variance", goals[0]),
+        f"mean, variance, {times} times; peer compiled whole": ("peer: compiled", "ours: variance", 0.0),
+        f"mean, full covariance, {times} times": ("peer: one call", "ours: covariance", goals[1]),
+    }
+    contenders = ("ours: variance", "ours: covariance", "ours: eigh alone", "peer: one call", "peer: compiled")
+    return Task("ensemble", Problem(activation, n, times), contenders, ratios)
+
+
+def tasks(sizes: list[int]) -> Iterator[Task]:
+    for n in sizes:
+        yield from (kernels(activation, n) for activation in ("erf", "relu"))
+    for n in sizes:
+        yield ensemble("erf", n, 100)
+    if 1000 in sizes:
+        yield ensemble("relu", 1000, 100)
+        yield ensemble("erf", 1000, 1000)
+
+
+def run(task: Task) -> dict[str, Any]:
+    """Alternate, compare, summarise. Each contender's first call, which compiles, is kept apart."""
+    with ExitStack() as stack:
+        context = get_context("spawn")
+        workers = {
+            name: stack.enter_context(ProcessPoolExecutor(1, mp_context=context, initializer=pin))
+            for name in task.contenders
+        }
+
+        def turn(name: str, keep: bool = False) -> Measurement:
+            return workers[name].submit(measure, name, task.problem, keep).result()
+
+        first = {name: turn(name, keep=True) for name in task.contenders}
+        turns = [{name: turn(name) for name in task.contenders} for _ in range(task.turns)]
+        accuracy = deviations(task, {name: m.outputs or {} for name, m in first.items()}, stack)
+    cpu = {name: [t[name].cpu for t in turns] for name in task.contenders}
+    return {
+        "task": task.name,
+        "activation": task.problem.activation,
+        "n": task.problem.n,
+        "times": task.problem.times,
+        "cpu_s": cpu,
+        "first_call_cpu_s": {name: m.cpu for name, m in first.items()},
+        "peak_gb": {name: turns[-1][name].peak_gb for name in task.contenders},
+        "ratios": {name: ratio(cpu[peer], cpu[ours], goal) for name, (peer, ours, goal) in task.ratios.items()},
+        "accuracy": accuracy,
+    }
+
+
+def ratio(peer: list[float], ours: list[float], goal: float) -> dict[str, float]:
+    quotients = np.array(peer) / np.array(ours)
+    low, middle, high = np.min(quotients), np.median(quotients), np.max(quotients)
+    seconds = {"peer_s": float(np.median(peer)), "ours_s": float(np.median(ours))}
+    return {**seconds, "median": float(middle), "min": float(low), "max": float(high), "goal": goal}
+
+
+def deviations(task: Task, outputs: dict[str, Outputs], stack: ExitStack) -> dict[str, tuple[float, float]]:
+    """What must hold beside the ratios: name -> (found, allowed).
+
+    Kernels relative to their largest entry, the rest absolute: outputs and prior variances are of order one.
+    """
+    erf = task.problem.activation == "erf"
+    if task.name == "kernels":
+        allowed = 1e-12 if erf else 1e-7  # the peer's ReLU NTK of a point with itself is off by 1e-8
+        return {name: (_relative(*(o[name] for o in outputs.values())), allowed) for name in ("nngp", "ntk")}
+    worker = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=pin))
+    reference = worker.submit(measure, "per time", task.problem, True).result().outputs
+    peer = outputs["peer: one call"]
+    pairs = {
+        "mean, variance against time by time": ("ours: variance", ("mean", "var"), reference, 1e-10),
+        "mean, variance against peer": ("ours: variance", ("mean", "var"), peer, 1e-10 if erf else 1e-7),
+        "covariance against peer": ("ours: covariance", ("cov",), peer, 1e-12 if erf else 1e-7),
+    }
+    found = {
+        name: (max(float(np.abs(outputs[ours][key] - other[key]).max()) for key in keys), allowed)
+        for name, (ours, keys, other, allowed) in pairs.items()
+    }
+    cov = outputs["ours: covariance"]["cov"]
+    found["covariance, asymmetry"] = float(np.abs(cov - cov.swapaxes(1, 2)).max()), 1e-13
+    found["covariance, most negative eigenvalue"] = max(0.0, -float(np.linalg.eigvalsh(cov).min())), 1e-12
+    return found
+
+
+def _relative(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a - b).max() / np.abs(b).max())
+
+
+def machine() -> dict[str, Any]:
+    blas = sorted({f"OpenBLAS {lib['architecture']}" for lib in threadpoolctl.threadpool_info()})
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "cpu": cpu_name(),
+        "load": os.getloadavg()[0],
+        "blas": ", ".join(blas),
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in PACKAGES},
+    }
+
+
+def file_name(machine: dict[str, Any]) -> str:
+    chosen = os.environ.get("OPENBLAS_CORETYPE", "")
+    return "-".join([machine["date"], *machine["cpu"].lower().split(), *chosen.lower().split()])
+
+
+def cpu_name() -> str:
+    """Name, family and model: a name alone may stand for several generations."""
+    lines = (line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if ":" in line)
+    found = {key.strip(): value.strip() for key, value in lines}
+    return f"{found['model name']} family {found['cpu family']} model {found['model']}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--save", action="store_true", help="also write benchmarks/results/<date>-<cpu>.json")
+    parser.add_argument("--n", type=int, nargs="+", default=[500, 1000, 2000], help="sizes; 500 takes a minute")
+    options = parser.parse_args()
+    os.environ.update(ONE_THREAD)  # the contenders' processes inherit it before they import anything
+    found: dict[str, Any] = {"machine": machine(), "tasks": []}
+    print(report.header(found["machine"]), flush=True)
+    for task in tasks(options.n):
+        found["tasks"].append(run(task))
+        print(report.text(found["tasks"][-1]), flush=True)
+    if options.save:
+        path = RESULTS / f"{file_name(found['machine'])}.json"
+        path.write_text(json.dumps(report.rounded(found), indent=1) + "\n")
+        print(f"saved benchmarks/results/{path.name}; write its table into README.md: {report.COMMAND}")
+
+
+if __name__ == "__main__":
+    main()
