@@ -332,8 +332,12 @@ def test_sure_and_right_the_logistic_bound_is_all_entropy() -> None:
 
 
 def test_a_mean_that_is_the_label_without_noise_carries_infinitely_much() -> None:
-    y = np.random.default_rng(23).standard_normal(3)  # here rho^2 comes out as 1 + 2e-16
+    y = np.array([0.1, 0.2, 0.7])
     assert_array_equal(encoders.calibrated_label_information(y[None, :, None], np.zeros((1, 3)), y), np.inf)
+    for seed in range(50):  # among them are some whose rho^2 comes out as 1 + 2e-16
+        other = np.random.default_rng(seed).standard_normal(3)
+        mean = (3 * other + 1)[None, :, None]
+        assert (encoders.calibrated_label_information(mean, np.zeros((1, 3)), other) > 15).all()
     with_noise = encoders.calibrated_label_information(y[None, :, None], np.zeros((1, 3)), y, noise_var=1.0)
     assert_allclose(with_noise, 0.5 * math.log(1 + y.var()), rtol=1e-12)
 
