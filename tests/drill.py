@@ -83,7 +83,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("np.subtract(np.pi, derivative, out=derivative)", "pass"),
         ("s += derivative * k12", "s += 2 * derivative * k12"),
         ("return k / 2, np.full_like(k, 0.5)", "return k / 2, np.full_like(k, 1.0)"),
-        ('np.einsum("nd,nd->n", x, x) / x.shape[1]', 'np.einsum("nd,nd->n", x, x)'),
+        ("x, x) / x.shape[1]", "x, x)"),
         ("k = (self.w2 / a.shape[1]) * (a @ b.T)", "k = self.w2 * (a @ b.T)"),
         ("w * w, b * b)", "w * w, b)"),
         ("w * w, b * b)", "w, b * b)"),

@@ -414,7 +414,7 @@ def test_an_encoder_without_noise_is_refused_where_information_would_be_infinite
 ) -> None:
     var = GOOD[1].copy()
     var[1, 2] = low
-    with pytest.raises(BadInput, match=f"var reaches down to {shown}; these informations are finite only where"):
+    with pytest.raises(BadInput, match=f"var reaches down to {shown}; these quantities are finite only where"):
         call(var)
 
 

@@ -59,15 +59,15 @@ def test_the_upper_bound_is_above_the_lower_exactly_where_the_partner_fits_best(
 @LAW
 @given(matrices(4, 4, bound=700))
 def test_both_bounds_by_plain_loops(scores: Array) -> None:
-    nce = loo = 0.0
+    lower = upper = 0.0
     for i in range(4):
         others = [scores[i, j] for j in range(4) if j != i]
         top = max(scores[i])
-        nce += scores[i, i] - top - math.log(sum(math.exp(s - top) for s in scores[i]) / 4)
+        lower += scores[i, i] - top - math.log(sum(math.exp(s - top) for s in scores[i]) / 4)
         top = max(others)
-        loo += scores[i, i] - top - math.log(sum(math.exp(s - top) for s in others) / 3)
-    assert_allclose(info_nce(scores), nce / 4, rtol=1e-12, atol=1e-12)
-    assert_allclose(leave_one_out(scores), loo / 4, rtol=1e-12, atol=1e-12)
+        upper += scores[i, i] - top - math.log(sum(math.exp(s - top) for s in others) / 3)
+    assert_allclose(info_nce(scores), lower / 4, rtol=1e-12, atol=1e-12)
+    assert_allclose(leave_one_out(scores), upper / 4, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("noise", [1.0, 0.3])

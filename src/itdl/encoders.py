@@ -167,5 +167,5 @@ def _encoder(mean: ArrayLike, var: ArrayLike, y: ArrayLike | None = None) -> tup
 def _noisy(var: Array) -> Array:
     """An encoder without noise would carry infinite information: refuse it instead of taking log 0."""
     if (low := float(var.min())) <= 0:
-        raise BadInput(f"var reaches down to {low:.3g}; these informations are finite only where every var is above 0")
+        raise BadInput(f"var reaches down to {low:.3g}; these quantities are finite only where every var is above 0")
     return var

@@ -170,7 +170,7 @@ class _Layers(NamedTuple):
 
     def variances(self, x: Array) -> Array:
         """K_h(x, x) for every layer h.   x (n, d) -> (depth + 1, n)."""
-        k = self.w2 * np.einsum("nd,nd->n", x, x) / x.shape[1] + self.b2
+        k = self.w2 * np.einsum("ij,ij->i", x, x) / x.shape[1] + self.b2
         layers = [k]
         for _ in range(self.depth):
             layers.append(self.w2 * self.dual.diagonal(layers[-1])[0] + self.b2)
