@@ -48,7 +48,7 @@ def verdict(task: dict[str, Any], ratio: dict[str, float]) -> str:
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """The short table: one line per ratio."""
+    """The short table, one line per ratio, and the memory of the task with the most times."""
     lines = [
         "| computation | activation | n | ours, CPU s | peer, CPU s | ratio: median [min, max] | goal | deviation |",
         "|---|---|---|---|---|---|---|---|",
@@ -67,7 +67,9 @@ def markdown(found: dict[str, Any]) -> str:
                 f"{worst:.0e}",
             )
             lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join([header(found["machine"]), "", *lines])
+    longest = max(found["tasks"], key=lambda task: task["times"])
+    peaks = ", ".join(f"{name} {gb:.2f} GB" for name, gb in longest["peak_gb"].items())
+    return "\n".join([header(found["machine"]), "", *lines, "", f"Peak memory, {longest['times']} times: {peaks}."])
 
 
 def rounded(found: Any) -> Any:
