@@ -1,20 +1,13 @@
 """A tiny compendium of two chapters, copied for each test that wants one, and the command line run against it."""
 
-import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from compendium import SETTINGS, TESTS, Itdl, command
 
 from itdl.project import Project
-
-TESTS = Path(__file__).resolve().parent
-SETTINGS = ("ITDL_ROOT", "ITDL_STORE", "ITDL_JOBS", "ITDL_SCHEDULER", "CI")
-
-Itdl = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
@@ -23,24 +16,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("library") / "src"
     shutil.copytree(TESTS.parent / "src" / "itdl", target / "itdl", ignore=shutil.ignore_patterns("__pycache__"))
     return target
-
-
-def environment(library: Path, **changes: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k not in SETTINGS}
-    return {**kept, "PYTHONPATH": f"{library}{os.pathsep}{TESTS}", **changes}
-
-
-def command(home: Project, library: Path, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    """`python -m itdl WORDS` inside `home` with the library at `library`."""
-    return subprocess.run(
-        [sys.executable, "-m", "itdl", *words],
-        cwd=home.root,
-        env=environment(library, **changes),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
 
 
 @pytest.fixture

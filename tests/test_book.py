@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import Itdl
+from compendium import Itdl
 
 from itdl import book, chapters
 from itdl.checks import BadInput, DataError

@@ -199,8 +199,8 @@ def test_no_number_is_both_reproduced_and_contradicted(x: float, spread: float, 
 
 
 def test_a_check_prints_its_verdict_and_rounded_numbers(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
-    record = ledger.check("a-bound", [0.12345, 0.3], control=[2, 3.14159])
-    assert record.verdict == "reproduced"
+    ledger.check("a-bound", [0.12345, 0.3], control=[2, 3.14159])
+    assert ledger.records["a-bound"].verdict == "reproduced"
     expected = "a-bound  reproduced\n    0.212 [0.123, 0.300] nats (gate ≤ 0.5; control 2.57 [2.00, 3.14])\n"
     assert capsys.readouterr().out == expected
 

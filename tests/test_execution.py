@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-from conftest import Itdl
+from compendium import Itdl
 
 from itdl import chapters, evidence, execution
 from itdl.project import Project

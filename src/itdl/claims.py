@@ -108,9 +108,7 @@ class Ledger:
             raise BadInput(f"no claims are registered for chapter {chapter}; add notebooks/claims/{chapter}_*.toml")
         self.records: dict[str, Record] = {}
 
-    def check(
-        self, claim_id: str, measured: ArrayLike, *, control: ArrayLike, limit: ArrayLike | None = None
-    ) -> Record:
+    def check(self, claim_id: str, measured: ArrayLike, *, control: ArrayLike, limit: ArrayLike | None = None) -> None:
         """Decide one claim from what was measured (one number, or one per seed) and from a planted violation.
 
         `limit` is the same quantity in the restricted setting the registry names; it decides between "reproduced in
@@ -128,7 +126,6 @@ class Ledger:
         record = Record(claim_id, claim.judge(m, c, restricted), m, c, restricted)
         self.records[claim_id] = record
         print(f"{claim_id}  {record.verdict}\n    {describe(claim, record)}")
-        return record
 
     def close(self) -> _Table:
         """The chapter's table of verdicts, and the record the runner looks for. Raises if a claim was left out."""

@@ -15,7 +15,7 @@ __all__ = ["gradient_flow"]
 
 
 def gradient_flow(
-    networks: Networks, parameters: Parameters, x: Tensor, y: Tensor, *, time: float, steps: int, chunk: int = 16
+    networks: Networks, parameters: Parameters, x: Tensor, y: Tensor, *, time: float, steps: int, chunk: int = 8
 ) -> Parameters:
     """Parameters after `time` of d theta/d tau = -grad 1/2 sum_n |z_n - y_n|^2, by `steps` steps of Runge-Kutta 4.
 

@@ -17,7 +17,14 @@ import nbformat
 from jupytext.compare import NotebookDifference, compare_notebooks
 from nbformat import NotebookNode
 
-LIMITS = {"open cells": 40, "code lines": 8, "folded lines": 12, "def lines": 6, "kB a notebook": 400, "kB all notebooks": 6_000}
+LIMITS = {
+    "open cells": 40,
+    "code lines": 8,
+    "folded lines": 12,
+    "def lines": 6,
+    "kB a notebook": 400,
+    "kB all notebooks": 6_000,
+}
 TAGS = {"parameters", "hide-input", "remove-cell", "nbval-ignore-output"}
 RUN_FIELDS = {"commit", "seconds", "peak_memory_mb", "machine"}
 STYLE_ONLY = {"use_style"}
@@ -163,7 +170,11 @@ def _cell_faults(cell: NotebookNode) -> Iterator[str]:
     tree = ast.parse(cell.source)
     lines = [line for line in cell.source.splitlines() if line.strip() and not line.strip().startswith("#")]
     imports = any(isinstance(node, ast.Import | ast.ImportFrom) for node in tree.body)
-    if len(lines) > LIMITS["folded lines" if _folded(cell) else "code lines"] and not imports and "parameters" not in cell.metadata.get("tags", []):
+    if (
+        len(lines) > LIMITS["folded lines" if _folded(cell) else "code lines"]
+        and not imports
+        and "parameters" not in cell.metadata.get("tags", [])
+    ):
         yield f"{len(lines)} lines of code"
     for node in ast.walk(tree):
         if fault := _node_fault(node):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import Itdl
+from compendium import Itdl
 
 from itdl.project import Project
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Itdl, environment
+from compendium import Itdl, environment
 
 from itdl.project import Project
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Itdl, environment
+from compendium import Itdl, environment
 
 from itdl.project import Project
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TESTS, Itdl, environment
+from compendium import TESTS, Itdl, environment
 
 from itdl import book, chapters
 from itdl.project import Project

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Itdl
+from compendium import Itdl
 
 from itdl.project import Project
 

@@ -27,6 +27,7 @@ __all__ = [
     "dip_distance",
     "joint_covariance",
     "largest_fall",
+    "pooled_ratio",
     "rank_correlation",
     "single_precision",
     "tracks",
@@ -134,17 +135,22 @@ def conflict(
 def dip_distance(times: Array, drift: Array, loss: Array) -> float:
     """Decades from the dip between the two highest peaks of the drift to the valley {t: loss < best + 0.01}.
 
-    The dip is where one cluster of eigendirections has been learned and the next has not. NaN without two peaks of at
-    least 5 % prominence.
+    The dip is where one cluster of eigendirections has been learned and the next has not. Without two
+    peaks of at least 5 % prominence there is no dip, and the distance is the length of the clock.
     """
     level = np.log(drift + np.finfo(float).tiny)
     peaks, _ = find_peaks(level, prominence=0.05)
     if len(peaks) < 2:
-        return float("nan")
+        return float(np.ptp(np.log10(times)))
     first, last = np.sort(peaks[np.argsort(level[peaks])[-2:]])
     dip = np.log10(times[first + np.argmin(level[first : last + 1])])
     valley = np.log10(times[loss < loss.min() + 0.01])
     return float(max(0, valley.min() - dip, dip - valley.max()))
+
+
+def pooled_ratio(a: Array, b: Array) -> float:
+    """Root mean square of a over that of b."""
+    return float(np.sqrt(np.mean(a**2) / np.mean(b**2)))
 
 
 def largest_fall(curve: Array) -> Array:
