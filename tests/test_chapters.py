@@ -38,7 +38,7 @@ def test_components_name_everything_a_result_depends_on(sample: Project) -> None
     components = chapters.plan(chapters.find(sample, "01")).components
     assert set(components) == {
         *("text", "claims", "parameters", "constraints", "python", "module itdl"),
-        *(f"module itdl.{name}" for name in ("checks", "claims", "project", "rng", "show")),
+        *(f"module itdl.{name}" for name in ("checks", "claims", "gates", "project", "rng", "show")),
     }
     assert components["python"] == "3.11"
 

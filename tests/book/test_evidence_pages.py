@@ -150,7 +150,7 @@ def test_pages_say_what_the_notebook_recorded(source: Path) -> None:
     assert [row["id"] for row in rows] == ["claim-coin-01", "claim-coin-02", "claim-coin-03"]
     assert words(ledger, "table.ledger .verdict") == ["reproduced", "reproduced in a limit", "not testable here"]
     first, second, third = (" ".join(row.get_text().split()) for row in rows)
-    assert "0.693 nats (gate ≤ 0.700; control 1.10)" in first
+    assert "0.693 nats (gate ≤ 0.7; control 1.10)" in first
     assert "Cover and Thomas" in first
     assert "Control: a three-sided coin" in first
     assert "exact, T1 (analytic)" in first

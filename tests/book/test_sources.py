@@ -121,7 +121,9 @@ def test_imports_and_parameters_may_be_longer(tmp_path: Path) -> None:
 
 def test_too_many_cells_are_caught(tmp_path: Path) -> None:
     extra = "\n# %%\nx = 1\n" * gates.LIMITS["open cells"]
-    assert gates.shape(chapter(tmp_path, extra)) == [f"01_coin has {gates.LIMITS['cells'] + 2} cells"]
+    assert gates.shape(chapter(tmp_path, extra)) == [
+        f"01_coin has {gates.LIMITS['open cells'] + 2} cells that are not folded"
+    ]
 
 
 def test_an_edit_in_one_file_of_the_pair_is_caught(tmp_path: Path) -> None:
