@@ -370,9 +370,8 @@ excess = heights[:, grid.index(cubic)] - heights[:, [grid.index(shares[1]), grid
 ledger.check("ntk-size-04", excess[1], control=excess[0])
 
 # %% mystnb={"figure": {"caption": "Test loss at infinite time against the number of training points, sigma_w = 0.25; points: mean over seeds, bars: range. Dotted: the numbers of linear and of cubic features.", "name": "fig-06-descent"}, "image": {"alt": "Log-log plot of final test loss against training points. ReLU falls gently all the way from about 2.3 to 1.5. Erf has a first peak at eleven points, falls back to about 2, rises to a second and higher peak of about 12 at 286 points and falls again."}} tags=["hide-input"]
-fig, (ax,) = plotting.panels(
-    [""], xlabel="training points n", ylabel="final test loss [nats]", xscale="log", yscale="log"
-)
+logs = dict(xscale="log", yscale="log", yticks=[1.5, 2, 3, 5, 10, 20])
+fig, (ax,) = plotting.panels([""], xlabel="training points n", ylabel="final test loss [nats]", **logs)
 for row, label, marker in zip(blow["loss"][..., 0], names, "os", strict=True):
     plotting.intervals(ax, grid, row, label=label, marker=marker, linestyle="-", linewidth=0.6)
 for features, label in ((d + 1, "d + 1"), (cubic, "C(d + 3, 3)")):
