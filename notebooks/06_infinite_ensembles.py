@@ -32,6 +32,7 @@ sigma_b = 0.1  # standard deviation of the biases [0..2]
 depth = 2  # hidden layers [1..6]
 sigma_w = [1.5, 1.0, 0.75, 0.5, 0.25, 0.1]  # standard deviations of the weights, falling [0.05..3]
 depths = [1, 2, 3, 4]  # hidden layers of the depth sweep [1..8]
+d_descent = 10  # input dimension of the multiple-descent sweep, which goes to 2.1 C(d + 3, 3) points [2..15]
 sizes = [10, 20, 40, 80, 160, 320, 640]  # training points of the sample-size sweep [5..5000]
 widths = [4, 32, 256]  # hidden width of the finite networks, growing [2..1024]
 models = 300  # finite networks per width [50..5000]
@@ -360,11 +361,11 @@ descent of kernel regression, and it decides how high the curves of figure 1b cl
 """
 
 # %%
-cubic = comb(d + 3, 3)
+cubic = comb(d_descent + 3, 3)
 shares = [round(share * cubic) for share in (0.25, 0.42, 0.7, 1, 1.4, 2.1)]
-grid = sorted({5, d + 1, 2 * d, 4 * d, *shares})
-axes = {"activation": both, "n": grid, "index": seeds}
-blow = sweep.grid(study.tracks, axes, sigma_w=0.25, depth=depth, times=[1e17], **task)
+grid = sorted({5, d_descent + 1, 2 * d_descent, 4 * d_descent, *shares})
+late_only = dict(task, d=d_descent, sigma_w=0.25, depth=depth, times=[1e17])
+blow = sweep.grid(study.tracks, {"activation": both, "n": grid, "index": seeds}, **late_only)
 heights = np.log(blow["loss"][..., 0])
 excess = heights[:, grid.index(cubic)] - heights[:, [grid.index(shares[1]), grid.index(shares[-1])]].max(axis=1)
 ledger.check("ntk-size-04", excess[1], control=excess[0])
@@ -374,7 +375,7 @@ logs = dict(xscale="log", yscale="log", yticks=[1.5, 2, 3, 5, 10, 20])
 fig, (ax,) = plotting.panels([""], xlabel="training points n", ylabel="final test loss [nats]", **logs)
 for row, label, marker in zip(blow["loss"][..., 0], names, "os", strict=True):
     plotting.intervals(ax, grid, row, label=label, marker=marker, linestyle="-", linewidth=0.6)
-for features, label in ((d + 1, "d + 1"), (cubic, "C(d + 3, 3)")):
+for features, label in ((d_descent + 1, "d + 1"), (cubic, "C(d + 3, 3)")):
     ax.axvline(features, color="black", linestyle=":", linewidth=1)
     ax.annotate(label, (features * 1.03, 0.97), xycoords=("data", "axes fraction"), va="top")
 _ = ax.legend()
