@@ -58,7 +58,7 @@ def write_front_door(app: Sphinx, exception: Exception | None) -> None:
     """`index.html` at the root leads to the first page; the toc extension's own stub has no language and no title."""
     if exception is not None or app.builder.name != "html" or app.config.root_doc == "index":
         return
-    page = INDEX.format(target=f"{app.config.root_doc}.html", title=html.escape(app.config.project))
+    page = INDEX.format(target=f"{app.config.root_doc}.html", title=html.escape(app.config.html_title))
     (Path(app.outdir) / "index.html").write_text(page, encoding="utf-8")
 
 

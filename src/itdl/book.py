@@ -7,7 +7,6 @@ tracked file is touched unless `promote` is asked to.
 
 from __future__ import annotations
 
-import html
 import json
 import shutil
 import subprocess
@@ -17,7 +16,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from itdl import claims
@@ -31,22 +29,6 @@ __all__ = ["Evidence", "build", "evidence", "promote", "stage", "tally"]
 
 BUDGET = 400_000  # bytes of one committed notebook: text and modest images
 LOG_LINES = 30
-INDEX = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="0; url={page}">
-<title>{title}</title>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-<p>The book starts at <a href="{page}">its first page</a>.</p>
-</main>
-</body>
-</html>
-"""
 
 
 def promote(home: Project) -> list[Chapter]:
@@ -92,10 +74,6 @@ def build(home: Project) -> Path:
     if done.returncode:
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
         raise DataError("\n".join([f"the book did not build; the end of {log}:", *tail]))
-    toc = parse_toc_yaml(home.root / "_toc.yml")
-    # Jupyter Book's own stub has neither language nor title.
-    page = INDEX.format(page=f"{toc.root.docname}.html", title=_title(home))
-    write(site / "index.html", page.encode())
     return site / "index.html"
 
 
@@ -167,8 +145,3 @@ def _without_injected_input(notebook: Path) -> bytes:
         if "injected-parameters" in tags and "hide-input" not in tags:
             tags.append("hide-input")
     return serialise(page)
-
-
-def _title(home: Project) -> str:
-    title: str = yaml.safe_load((home.root / "_config.yml").read_text(encoding="utf-8"))["title"]
-    return html.escape(title)

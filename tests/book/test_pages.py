@@ -50,6 +50,7 @@ def test_pages_images_and_site_stay_within_their_weight(site: Path, made: list[P
 def test_the_front_door_has_language_title_and_a_way_in(site: Path) -> None:
     door = Page(site, "index.html")
     assert gates.head(door) == []
+    assert door.soup.title.get_text() == "Information Theory in Deep Learning"
     assert gates.dead_links(door, {}) == []
     assert door.soup.find("a", href="book/index.html")
 
