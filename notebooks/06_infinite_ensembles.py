@@ -34,7 +34,7 @@ sigma_w = [1.5, 1.0, 0.75, 0.5, 0.25, 0.1]  # standard deviations of the weights
 depths = [1, 2, 3, 4]  # hidden layers of the depth sweep [1..8]
 d_descent = 10  # input dimension of the multiple-descent sweep, which goes to 2.1 C(d + 3, 3) points [2..15]
 sizes = [10, 20, 40, 80, 160, 320, 640]  # training points of the sample-size sweep [5..5000]
-widths = [4, 32, 256]  # hidden width of the finite networks, growing [2..1024]
+widths = [2, 32, 256]  # hidden width of the finite networks, growing [2..1024]
 models = 300  # finite networks per width [50..5000]
 digits_train = 400  # training images of the digits task [50..1500]
 
@@ -86,8 +86,8 @@ r"""
 ## Do real networks obey it?
 
 Finite networks of growing width are trained by the same gradient flow (Runge-Kutta, all of them at once) on four points
-of a sphere in four dimensions, and compared at three test points with {eq}`eq-06-flow`. Three more things can be held against the
-closed form: the inner products of the gradients, which the recursion for $\Theta$ predicts; the Fisher information
+of a sphere in four dimensions, and compared at three test points with {eq}`eq-06-flow`. Three more things can be held
+against the closed form: the inner products of the gradients, which the recursion for $\Theta$ predicts; the Fisher information
 $\operatorname{tr} J J^\top$, which should not move; and the distance that the parameters travel,
 $\operatorname{E}\lVert\theta_\tau - \theta_0\rVert^2 = \sum_i e_i^2 (K_{ii} + y_i^2)/\lambda_i$ in the eigenbasis of
 $\Theta$, with $e_i = 1 - e^{-\tau\lambda_i}$.
