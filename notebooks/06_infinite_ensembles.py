@@ -509,8 +509,9 @@ $\sigma_w$ do ({claim}`ntk-digits-02`): the sentence of the paper's figure 3, in
 ## Double precision, or nothing
 
 The eigenvalues of the erf kernel span many decades when $\sigma_w$ is small. In single precision the smallest are lost
-in rounding, and with them the late part of the curve; the paper's public code does not switch to double precision. Whether
-the curve that leaves the axis of figure 1b is multiple descent, rounding, or both, its sources cannot tell.
+in rounding, and with them the late part of the curve. Code that the first author published later runs in the default
+single precision; whether the curve that leaves the axis of figure 1b is multiple descent, rounding, or both, the
+sources cannot tell.
 """
 
 # %%
