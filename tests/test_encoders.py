@@ -449,3 +449,28 @@ def test_an_encoder_without_noise_is_refused_where_information_would_be_infinite
 def test_other_bad_input_is_named(call: Callable[..., Any], words: str) -> None:
     with pytest.raises(BadInput, match=words):
         call()
+
+
+# The information of a uniform mixture
+
+
+def test_the_mixture_information_is_one_bit_for_two_distant_inputs_and_nothing_for_equal_ones() -> None:
+    mean, var = np.array([[[-50.0], [50.0]], [[1.0], [1.0]]]), np.ones((2, 2))
+    assert_allclose(encoders.mixture_information(mean, var), [np.log(2), 0], atol=1e-9)
+
+
+def test_the_mixture_information_lies_between_the_bounds_and_agrees_with_a_finer_rule() -> None:
+    rng = np.random.default_rng(4)
+    mean, var = rng.standard_normal((3, 200, 1)), rng.uniform(0.05, 2, (3, 200))
+    exact = encoders.mixture_information(mean, var)
+    assert (exact <= encoders.max_entropy_bound(mean, var)).all()
+    assert_allclose(exact, encoders.mixture_information(mean, var, nodes=9001), atol=1e-8)
+    draws = [encoders.sample_bounds(mean, var, np.random.default_rng(i))[0] for i in range(40)]
+    assert (np.abs(np.mean(draws, axis=0) - exact) < 4 * np.std(draws, axis=0) / np.sqrt(40)).all()
+
+
+def test_a_mixture_too_narrow_for_its_nodes_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"200 nodes are .* apart but a spread is 0.001; ask for more nodes"):
+        encoders.mixture_information([[[-1.0], [1.0]]], [[1e-6, 1e-6]], nodes=200)
+    with pytest.raises(BadInput, match="mean has 2 outputs"):
+        encoders.mixture_information(np.zeros((1, 3, 2)), np.ones((1, 3)))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import xlogy
 
 from itdl import estimators
 from itdl.checks import Array, BadInput, finite, positive
@@ -23,6 +24,7 @@ __all__ = [
     "log_density",
     "logistic_label_information",
     "max_entropy_bound",
+    "mixture_information",
     "output_entropy",
     "sample_bounds",
     "scores",
@@ -105,6 +107,25 @@ def max_entropy_bound(mean: ArrayLike, var: ArrayLike) -> Array:
     cov = np.einsum("tmi,tmj->tij", centred, centred) / mean.shape[1]
     cov += var.mean(axis=1)[:, None, None] * np.eye(k)
     return np.asarray(0.5 * np.linalg.slogdet(cov)[1] - 0.5 * k * np.log(_noisy(var)).mean(axis=1))
+
+
+def mixture_information(mean: ArrayLike, var: ArrayLike, *, nodes: int = 2000) -> Array:
+    """I(Z;X) when X is uniform over the given inputs, in nats: h(mixture) - E h(Z|x), one output.   -> (T,).
+
+    The mixture's entropy by the trapezoid rule over its whole range; at most log m. Refuses a variance so small that
+    `nodes` points cannot resolve it.
+    """
+    mean, var = _encoder(mean, var)
+    if mean.shape[-1] != 1:
+        raise BadInput(f"mean has {mean.shape[-1]} outputs; the quadrature is for one output")
+    spread, found = np.sqrt(_noisy(var)), []
+    for centre, sd in zip(mean[..., 0], spread, strict=True):
+        z, step = np.linspace((centre - 9 * sd).min(), (centre + 9 * sd).max(), nodes, retstep=True)
+        if step > sd.min():
+            raise BadInput(f"{nodes} nodes are {step:.2g} apart but a spread is {sd.min():.2g}; ask for more nodes")
+        density = np.mean(np.exp(-0.5 * ((z[:, None] - centre) / sd) ** 2) / sd, axis=1) / np.sqrt(2 * np.pi)
+        found.append(-step * xlogy(density, density).sum())
+    return np.array(found) - output_entropy(var)
 
 
 def scores(mean: ArrayLike, var: ArrayLike, rng: np.random.Generator) -> Iterator[Array]:

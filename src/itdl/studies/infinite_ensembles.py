@@ -25,6 +25,7 @@ __all__ = [
     "curves",
     "digits",
     "dip_distance",
+    "exact_fall",
     "joint_covariance",
     "largest_fall",
     "pooled_ratio",
@@ -119,6 +120,20 @@ def joint_covariance(information: float, *, share: float = 1.0) -> Array:
     """Covariance of one standardised X and Y with rho^2 = `share` (1 - exp(-2 `information`)), shape (2, 2)."""
     rho = np.sqrt(share * -np.expm1(-2 * information))
     return np.array([[1.0, rho], [rho, 1.0]])
+
+
+def exact_fall(
+    *, seed: int, index: int, activation: str, sigma_w: float, sigma_b: float, depth: int, d: int, n: int, m: int,
+    information: float, times: list[float],
+) -> Result:  # fmt: skip
+    """How far the exact information about the m test inputs, and its upper bound, fall below their running maxima."""
+    task = _task(seed, index, False, d=d, n=n, m=m, information=information)
+    ensemble = InfiniteEnsemble(
+        task.x_train, task.y_train, depth=depth, activation=activation, sigma_w=sigma_w, sigma_b=sigma_b
+    )
+    p = ensemble.predict(task.x_test, np.asarray(times) / n)
+    roads = {"exact": encoders.mixture_information, "bound": encoders.max_entropy_bound}
+    return {name: float(largest_fall(road(p.mean, p.var))) for name, road in roads.items()}
 
 
 def conflict(
