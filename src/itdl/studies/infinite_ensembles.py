@@ -57,10 +57,10 @@ def curves(
     """One ensemble on the Gaussian task over `times` t: losses and every tractable information, each (T,).
 
     `i_x_upper` by maximum entropy and, at every `sampled`-th time if above 0, `i_x_lower` by InfoNCE, and `i_x_loo` by
-    leave-one-out at the last of them; `i_y_fixed` is H(Y) - loss,
-    `i_y_calibrated` the bound of the best affine decoder, `frontier` the most I(Z;Y) that `i_x_upper` can buy. About
-    the labels' noise: `i_labels` the exact I(Z;Y_train|X,x); averaged over it, the KL from initialisation of the
-    outputs (`i_data`) and of the parameters (`kl`).
+    leave-one-out at the last of them; `i_y_fixed` is H(Y) - loss, `i_y_calibrated` the bound of the best affine
+    decoder, `frontier` the most I(Z;Y) that `i_x_upper` can buy; `y_var_test` is Var Y over the test inputs. About the
+    labels' noise: `i_labels` the exact I(Z;Y_train|X,x); averaged over it, the KL from initialisation of the outputs
+    (`i_data`) and of the parameters (`kl`).
     """
     task = _task(seed, index, shuffled, d=d, n=n, m=m, information=information)
     targets = np.stack([task.y_train, task.y_train_clean], axis=1)
@@ -78,6 +78,7 @@ def curves(
         "train_loss": ensemble.train_loss(tau),
         "i_x_upper": i_x_upper,
         "i_y_fixed": gaussian.entropy([[task.y_var]]) - loss,
+        "y_var_test": task.y_test.var() + task.noise_var,
         "i_y_calibrated": encoders.calibrated_label_information(mean, var, task.y_test, noise_var=task.noise_var),
         "frontier": gaussian.frontier(task.covariance, d, np.maximum(i_x_upper, 0)),
         "i_data": encoders.kl_to_prior(p.mean[..., 1:], var, prior) + (noise / (2 * prior)).mean(axis=1),
