@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from itdl import rng
 from itdl.checks import BadInput
 from itdl.networks import Networks
-from itdl.training import gradient_flow
+from itdl.training import adam, gradient_flow
 
 X = torch.tensor([[1.0, 0.5], [-0.3, 0.8]], dtype=torch.float64)
 Y = torch.tensor([[1.0], [-2.0]], dtype=torch.float64)
@@ -50,3 +50,71 @@ def test_a_flow_that_blows_up_is_refused() -> None:
         BadInput, match="gradient flow left the numbers within 30 steps to time 1000000\\.0; take more steps"
     ):
         gradient_flow(DEEP, start, X, 1e9 * Y, time=1e6, steps=30)
+
+
+def squared(x: torch.Tensor, y: torch.Tensor):
+    def loss(parameters: list[torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+        w, b = parameters
+        z = (x[rows] @ w + b)[..., 0]
+        return ((z - y[rows]) ** 2).mean(dim=1)
+
+    return loss
+
+
+def linear_task() -> tuple[torch.Tensor, torch.Tensor, list[torch.Tensor]]:
+    generator = rng.torch_stream(0, "adam")
+    x = torch.randn(10, 2, generator=generator, dtype=torch.float64)
+    start = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((3, 2, 1), (3, 1, 1))]
+    return x, x @ torch.tensor([1.0, -2.0], dtype=torch.float64) + 0.5, start
+
+
+def orders(count: int) -> list[torch.Generator]:
+    return [rng.torch_stream(0, "order", m) for m in range(count)]
+
+
+def test_adam_is_the_textbook_recursion_on_full_batches() -> None:
+    x, y, start = linear_task()
+    _, end = next(adam(squared(x, y), start, orders(3), n=10, batch=10, epochs=7, rate=0.05, keep=[7]))
+    for model in range(3):
+        p = np.concatenate([start[0][model, :, 0].numpy(), start[1][model, 0].numpy()])
+        design, m, v = np.column_stack([x.numpy(), np.ones(10)]), np.zeros(3), np.zeros(3)
+        for t in range(1, 8):
+            g = 2 / 10 * design.T @ (design @ p - y.numpy())
+            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+            p = p - 0.05 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        assert_allclose(np.concatenate([end[0][model, :, 0], end[1][model, 0]]), p, rtol=1e-10)
+    assert torch.equal(start[0], linear_task()[2][0])
+
+
+def test_a_model_does_not_notice_the_others() -> None:
+    x, y, start = linear_task()
+    options = {"n": 10, "batch": 4, "epochs": 5, "rate": 0.05, "keep": [0, 5]}
+    together = list(adam(squared(x, y), start, orders(3), **options))
+    alone = list(adam(squared(x, y), [p[:1] for p in start], orders(1), **options))
+    assert [epoch for epoch, _ in together] == [0, 5]
+    assert_allclose(together[1][1][0][:1], alone[1][1][0], rtol=1e-12)
+    assert torch.equal(together[0][1][0], start[0])
+
+
+def test_every_row_is_seen_once_an_epoch() -> None:
+    seen: list[torch.Tensor] = []
+    x, y, start = linear_task()
+
+    def watched(parameters: list[torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+        seen.append(rows)
+        return squared(x, y)(parameters, rows)
+
+    list(adam(watched, start, orders(3), n=10, batch=4, epochs=2, rate=0.05, keep=[]))
+    epochs = torch.cat(seen[:3], dim=1), torch.cat(seen[3:], dim=1)
+    assert [rows.shape[1] for rows in seen[:3]] == [4, 4, 2]
+    assert all(torch.equal(e.sort(dim=1).values, torch.arange(10).expand(3, 10)) for e in epochs)
+    assert not torch.equal(epochs[0], epochs[1])
+    assert not torch.equal(epochs[0][0], epochs[0][1])
+
+
+def test_adam_refuses_batches_and_runaways() -> None:
+    x, y, start = linear_task()
+    with pytest.raises(BadInput, match="batch is 11 with 10 points"):
+        next(adam(squared(x, y), start, orders(3), n=10, batch=11, epochs=1, rate=0.05, keep=[0]))
+    with pytest.raises(BadInput, match="left the finite numbers by epoch 2"):
+        list(adam(squared(x, y), start, orders(3), n=10, batch=5, epochs=2, rate=1e300, keep=[2]))

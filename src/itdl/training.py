@@ -1,9 +1,14 @@
-"""Deterministic training of many models at once; so far gradient flow, the limit of small steps.
+"""Deterministic training of many models at once: gradient flow, the limit of small steps, and Adam on minibatches.
 
-Source: lee2019wide, section 2.2 (gradient flow on the squared loss).
+Models are independent: each has its own parameters, its own order of the data and its own loss, and what one of them
+learns does not depend on how many others are trained beside it.
+
+Sources: lee2019wide, section 2.2 (gradient flow on the squared loss); kingma2015adam, algorithm 1.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +16,7 @@ from torch import Tensor
 from itdl.checks import BadInput
 from itdl.networks import Networks, Parameters
 
-__all__ = ["gradient_flow"]
+__all__ = ["adam", "gradient_flow"]
 
 
 def gradient_flow(
@@ -47,3 +52,39 @@ def _flow(networks: Networks, parameters: Parameters, x: Tensor, y: Tensor, time
     if not all(bool(torch.isfinite(p).all()) for p in now):
         raise BadInput(f"gradient flow left the numbers within {steps} steps to time {time}; take more steps")
     return now
+
+
+def adam(
+    loss: Callable[[Parameters, Tensor], Tensor],
+    parameters: Parameters,
+    orders: Sequence[torch.Generator],
+    *,
+    n: int,
+    batch: int,
+    epochs: int,
+    rate: float,
+    keep: Sequence[int],
+) -> Iterator[tuple[int, Parameters]]:
+    """Train M models at once; yields (epoch, parameters) after each epoch in `keep`, 0 being the start.
+
+    `loss(parameters, rows)` gives one loss per model, (M,), on its minibatch rows (M, batch), drawn without replacement
+    from range(n) in an order that the generator `orders[m]` shuffles anew every epoch; the last batch is smaller where
+    n is no multiple. `parameters` have a leading axis over models and are left alone.
+    Raises `BadInput` when a number leaves the finite ones (rate too large).
+    """
+    if not 1 <= batch <= n:
+        raise BadInput(f"batch is {batch} with {n} points; it must lie between 1 and {n}")
+    live = [p.detach().clone().requires_grad_() for p in parameters]
+    optimiser = torch.optim.Adam(live, lr=rate, fused=True)
+    for epoch in range(epochs + 1):
+        if epoch:
+            rows = torch.stack([torch.randperm(n, generator=order) for order in orders]).to(live[0].device)
+            for part in torch.split(rows, batch, dim=1):
+                optimiser.zero_grad()
+                # Adam treats every number on its own, so the gradient of the sum trains each model by its own loss.
+                torch.autograd.backward(loss(live, part).sum())
+                optimiser.step()
+        if epoch in keep:
+            if not all(bool(torch.isfinite(p).all()) for p in live):
+                raise BadInput(f"training left the finite numbers by epoch {epoch}; take a rate below {rate}")
+            yield epoch, [p.detach().clone() for p in live]
