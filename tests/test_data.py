@@ -58,3 +58,45 @@ def test_other_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "DIGITS_SHA256", "0" * 64)
     with pytest.raises(DataError, match=r"digits have SHA-256 f6d9.*expected 000.*install the locked version"):
         data.digits()
+
+
+def test_the_patterns_have_the_counts_of_the_published_task() -> None:
+    patterns = data.sphere_patterns()
+    ones = patterns.bits.sum(axis=1).astype(int)
+    by_ones = np.bincount(ones, weights=patterns.labels).astype(int).tolist()
+    assert patterns.labels.sum() == 2118
+    assert by_ones == [0, 0, 0, 0, 0, 60, 532, 732, 495, 220, 66, 12, 1]
+    assert len(np.unique(patterns.bits, axis=0)) == 4096
+    assert patterns.bits[5].tolist() == [0] * 9 + [1, 0, 1]
+
+
+def test_the_rule_of_the_patterns_by_another_road() -> None:
+    """The same labels as a list of cases, on an icosahedron built by walking along its edges."""
+    patterns = data.sphere_patterns()
+    north, south, upper, lower = 0, 11, range(1, 6), range(6, 11)
+    adjacent = np.zeros((12, 12))
+    for i in range(5):
+        edges = [(north, 1 + i), (1 + i, 1 + (i + 1) % 5), (1 + i, 6 + i), (1 + i, 6 + (i + 1) % 5)]
+        for a, b in [*edges, (6 + i, 6 + (i + 1) % 5), (6 + i, south)]:
+            adjacent[a, b] = adjacent[b, a] = 1
+    assert adjacent.sum(axis=0).tolist() == [5] * 12
+    assert len([*upper, *lower]) == 10
+    steps = np.where(adjacent, 1, np.where(adjacent @ adjacent > 0, 2, 3)) * (1 - np.eye(12))
+    w = patterns.bits.sum(axis=1)
+    e1, a = (0.5 * np.einsum("ni,ij,nj->n", patterns.bits, steps == s, patterns.bits) for s in (1, 3))
+    seven = (w == 7) & ~((e1 == 8) & (a == 2))
+    six = (w == 6) & ((e1 >= 7) | ((e1 == 6) & (a == 0)))
+    cases = (w >= 8) | seven | six | ((w == 5) & (e1 == 7))
+
+    # The two builds number the vertices differently, so patterns are compared class by class, not one by one.
+    def classes(labels: np.ndarray, one: np.ndarray, far: np.ndarray) -> list[tuple[float, ...]]:
+        return sorted(zip(w, one, far, labels.astype(float), strict=True))
+
+    assert cases.sum() == 2118
+    golden = (1 + 5**0.5) / 2
+    corners = np.array([np.roll((0, i, j * golden), s) for s in range(3) for i in (-1, 1) for j in (-1, 1)])
+    cosine = corners @ corners.T / (1 + golden**2)
+    own = [
+        0.5 * np.einsum("ni,ij,nj->n", patterns.bits, np.abs(cosine - c) < 1e-9, patterns.bits) for c in (5**-0.5, -1)
+    ]
+    assert classes(cases, e1, a) == classes(patterns.labels, *own)

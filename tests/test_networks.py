@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from scipy import stats
 from scipy.special import erf
 
 from itdl import kernels, rng
 from itdl.checks import BadInput
-from itdl.networks import Networks
+from itdl.networks import Networks, Perceptrons
 
 X = torch.tensor([[1.0, 0.0], [0.6, 0.8], [-1.0, 2.0]], dtype=torch.float64)
 NETWORKS = Networks([2, 5, 4, 1], "erf", 1.3, 0.2)
@@ -85,3 +86,62 @@ def test_one_stream_gives_one_set_of_parameters_and_another_another() -> None:
 def test_impossible_networks_are_refused(widths: list[int], activation: str, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         Networks(widths, activation, 1.0, 0.0)
+
+
+PERCEPTRONS = Perceptrons([2, 5, 4, 3], "tanh")
+
+
+def drawn(
+    networks: Perceptrons = PERCEPTRONS, models: int = 3, dtype: torch.dtype = torch.float64
+) -> list[torch.Tensor]:
+    return networks.initialise([rng.torch_stream(5, "perceptrons", m) for m in range(models)], dtype=dtype)
+
+
+@pytest.mark.parametrize(("activation", "phi"), [("tanh", np.tanh), ("relu", lambda h: np.maximum(h, 0))])
+def test_perceptrons_are_their_formula_written_out(activation: str, phi: object) -> None:
+    networks = Perceptrons([2, 5, 4, 3], activation)
+    parameters = [p + 0.1 for p in drawn(networks)]
+    found = [z.numpy() for z in networks.preactivations(parameters, X)]
+    for model in range(3):
+        z = X.numpy() @ parameters[0][model].numpy() + parameters[1][model].numpy()
+        for layer in range(3):
+            if layer:
+                w, b = (p[model].numpy() for p in parameters[2 * layer : 2 * layer + 2])
+                z = phi(z) @ w + b  # type: ignore[operator]
+            assert_allclose(found[layer][model], z, rtol=1e-12)
+    assert_allclose(networks.forward(parameters, X).numpy(), found[-1])
+    assert_allclose(networks.activate(torch.tensor([-2.0, 0.5])).numpy(), phi(np.float32([-2.0, 0.5])))  # type: ignore[operator]
+
+
+def test_every_model_may_have_inputs_of_its_own() -> None:
+    own = torch.stack([X, 2 * X, -X])
+    together = PERCEPTRONS.forward(drawn(), own)
+    for model in range(3):
+        alone = PERCEPTRONS.forward([p[model : model + 1] for p in drawn()], own[model])
+        assert_allclose(together[model].numpy(), alone[0].numpy(), rtol=1e-12)
+
+
+def test_initial_weights_are_a_cut_normal_with_its_scale_by_fan_in() -> None:
+    networks = Perceptrons([100, 25, 4], "relu")
+    parameters = drawn(networks, models=40)
+    for w, fan_in in ((parameters[0], 100), (parameters[2], 25)):
+        standard = w.numpy().ravel() * fan_in**0.5
+        assert np.abs(standard).max() <= 2
+        assert stats.kstest(standard, stats.truncnorm(-2, 2).cdf).pvalue > 1e-3
+    assert all(float(b.abs().max()) == 0 for b in parameters[1::2])
+
+
+def test_a_perceptron_does_not_notice_the_others_nor_the_precision() -> None:
+    single = drawn(models=1)
+    assert all(torch.equal(a[:1], b) for a, b in zip(drawn(models=4), single, strict=True))
+    assert not torch.equal(drawn(models=2)[0][0], drawn(models=2)[0][1])
+    halved = drawn(dtype=torch.float32)
+    assert {p.dtype for p in halved} == {torch.float32}
+    assert all(torch.equal(a, b.float()) for a, b in zip(halved, drawn(), strict=True))
+
+
+def test_impossible_perceptrons_are_refused() -> None:
+    with pytest.raises(BadInput, match="activation is 'erf'; known are tanh and relu"):
+        Perceptrons([2, 1], "erf")
+    with pytest.raises(BadInput, match=r"widths are \[2\]; give at least"):
+        Perceptrons([2], "tanh")

@@ -13,7 +13,7 @@ from sklearn import datasets
 
 from itdl.checks import Array, BadInput, DataError, positive
 
-__all__ = ["Digits", "GaussianTask", "digits", "gaussian_task"]
+__all__ = ["Digits", "GaussianTask", "Patterns", "digits", "gaussian_task", "sphere_patterns"]
 
 DIGITS_SHA256 = "f6d9e39f37dc45d327f6db33428ee58970ccceabb2535a5c179de35886b70443"
 
@@ -89,3 +89,28 @@ def digits() -> Digits:
             f"scikit-learn's digits have SHA-256 {found}, expected {DIGITS_SHA256}; install the locked version"
         )
     return Digits(pixels / 8 - 1, labels)
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """Every pattern of twelve bits, (4096, 12) in counting order, and its label 0 or 1."""
+
+    bits: Array
+    labels: np.ndarray
+
+
+def sphere_patterns() -> Patterns:
+    """The symmetric task of shwartzziv2017opening, made from coordinates: bits are ones at vertices of an icosahedron.
+
+    The label depends on four numbers that no rotation changes: how many ones (w), and how many pairs of ones at each
+    angle: adjacent (e1), at cosine -1/sqrt(5) (e2), antipodal (a). It is 1 where 206 w + 4 e1 - 44 e2 - 68 a >= 859.
+    This rule is ours; it gives the labels of the published task, of which 2118 are 1.
+    """
+    golden = (1 + 5**0.5) / 2
+    corner = [(0, i, j * golden) for i in (-1, 1) for j in (-1, 1)]
+    vertices = np.array([np.roll(c, shift) for shift in range(3) for c in corner]) / (1 + golden**2) ** 0.5
+    cosine = vertices @ vertices.T
+    bits = (np.arange(4096)[:, None] >> np.arange(11, -1, -1) & 1).astype(float)
+    pairs = [0.5 * np.einsum("ni,ij,nj->n", bits, np.abs(cosine - c) < 1e-9, bits) for c in (5**-0.5, -(5**-0.5), -1)]
+    score = 206 * bits.sum(axis=1) + np.array([4, -44, -68]) @ pairs
+    return Patterns(bits, (score >= 859).astype(np.int64))

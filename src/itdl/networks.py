@@ -1,14 +1,15 @@
-"""Finite networks beside the infinite ones: many fully-connected networks at once, in the NTK parametrisation.
+"""Fully-connected networks, many at once. Parameters are a list of layers (W, b) with a leading axis over models.
 
-Parameters are a list of layers (W, b), each with a leading axis over models and standard normal at initialisation;
-the scales sit in the forward pass: sigma_w/sqrt(fan_in) W h + sigma_b b. Everything is float64 on the CPU.
+`Networks` stand beside the infinite ones: standard normal parameters in float64, and the scales in the forward pass,
+sigma_w/sqrt(fan_in) W h + sigma_b b. `Perceptrons` are the ones practitioners train: W h + b, the scale in the
+initialisation, in the precision and on the device of their parameters.
 
-Source: jacot2018neural (parametrisation).
+Source: jacot2018neural (parametrisation of `Networks`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,11 +18,12 @@ from torch import Tensor
 
 from itdl.checks import BadInput
 
-__all__ = ["Networks", "Parameters"]
+__all__ = ["Networks", "Parameters", "Perceptrons"]
 
 Parameters = list[Tensor]  # W_1 (M, d, width), b_1 (M, 1, width), W_2, b_2, ...
 
 ACTIVATIONS = {"erf": torch.erf, "relu": torch.relu}
+TRAINED = {"tanh": torch.tanh, "relu": torch.relu}
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,7 @@ class Networks:
     sigma_b: float
 
     def __post_init__(self) -> None:
-        if self.activation not in ACTIVATIONS:
-            raise BadInput(f"activation is {self.activation!r}; known are {' and '.join(ACTIVATIONS)}")
-        if len(self.widths) < 2 or min(self.widths) < 1:
-            raise BadInput(f"widths are {list(self.widths)}; give at least the input and the output width, all >= 1")
+        _check(self.widths, self.activation, ACTIVATIONS)
 
     def initialise(self, models: int, generator: torch.Generator) -> Parameters:
         """Standard normal parameters of `models` independent networks."""
@@ -60,3 +59,49 @@ class Networks:
         rows = [torch.autograd.grad(outputs[:, i].sum(), live, retain_graph=True) for i in range(len(x))]
         flat = torch.stack([torch.cat([g.flatten(1) for g in row], dim=1) for row in rows], dim=1)
         return flat @ flat.mT
+
+
+@dataclass(frozen=True)
+class Perceptrons:
+    """One architecture of ordinary networks: layer widths from input to output, and the activation of hidden layers."""
+
+    widths: Sequence[int]
+    activation: str
+
+    def __post_init__(self) -> None:
+        _check(self.widths, self.activation, TRAINED)
+
+    def initialise(self, generators: Sequence[torch.Generator], *, dtype: torch.dtype = torch.float32) -> Parameters:
+        """One network per generator: W normal of deviation 1/sqrt(fan_in), cut off at two deviations, and b = 0."""
+        networks = [self._draw(generator) for generator in generators]
+        return [torch.stack(parts).to(dtype) for parts in zip(*networks, strict=True)]
+
+    def _draw(self, generator: torch.Generator) -> Parameters:
+        parameters = []
+        for i, o in pairwise(self.widths):
+            w = torch.empty(i, o, dtype=torch.float64)
+            torch.nn.init.trunc_normal_(w, std=i**-0.5, a=-2 * i**-0.5, b=2 * i**-0.5, generator=generator)
+            parameters += [w, torch.zeros(1, o, dtype=torch.float64)]
+        return parameters
+
+    def preactivations(self, parameters: Parameters, x: Tensor) -> list[Tensor]:
+        """Inputs of every hidden activation, then the outputs.   x (n, d) or (M, n, d) -> (M, n, width) each."""
+        found = [torch.matmul(x, parameters[0]) + parameters[1]]
+        for w, b in zip(parameters[2::2], parameters[3::2], strict=True):
+            found.append(torch.baddbmm(b, TRAINED[self.activation](found[-1]), w))
+        return found
+
+    def forward(self, parameters: Parameters, x: Tensor) -> Tensor:
+        """Outputs of every model, before any softmax.   x (n, d) or (M, n, d) -> (M, n, k)."""
+        return self.preactivations(parameters, x)[-1]
+
+    def activate(self, preactivation: Tensor) -> Tensor:
+        """The activation of the hidden layers, entry by entry."""
+        return TRAINED[self.activation](preactivation)
+
+
+def _check(widths: Sequence[int], activation: str, known: Iterable[str]) -> None:
+    if activation not in known:
+        raise BadInput(f"activation is {activation!r}; known are {' and '.join(known)}")
+    if len(widths) < 2 or min(widths) < 1:
+        raise BadInput(f"widths are {list(widths)}; give at least the input and the output width, all >= 1")
