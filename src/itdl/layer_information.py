@@ -68,7 +68,8 @@ def fixed_cells(h: ArrayLike, low: float, high: float, n: int) -> Cells:
     span = finite("low and high", [low, high])
     if not span[0] < span[1]:
         raise BadInput(f"low is {low} and high is {high}; edges must rise: pass low < high")
-    return np.asarray(np.searchsorted(np.linspace(low, high, count + 1)[1:-1], h, side="right"))
+    cells: Cells = np.searchsorted(np.linspace(low, high, count + 1)[1:-1], h, side="right")
+    return cells
 
 
 def equal_cells(h: ArrayLike, width: float) -> Cells:
