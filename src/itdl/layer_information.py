@@ -89,7 +89,8 @@ def range_cells(h: ArrayLike, n: int) -> Cells:
     low, high = h.min(axis=(-2, -1), keepdims=True), h.max(axis=(-2, -1), keepdims=True)
     # Dividing first keeps a range that itself overflows within the floats.
     share = np.divide(h / 2 - low / 2, high / 2 - low / 2, out=np.zeros_like(h), where=high > low)
-    return np.minimum((share * count).astype(np.int64), count - 1)
+    cells: Cells = np.minimum((share * count).astype(np.int64), count - 1)
+    return cells
 
 
 def distinct_values(h: ArrayLike) -> Cells:
