@@ -107,7 +107,6 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
     "activations": [
         ('beta", beta) * np.swapaxes(white, -1, -2) @ white', 'beta", beta) * white @ np.swapaxes(white, -1, -2)'),
         ('positive("beta", beta) *', '1 / positive("beta", beta) *'),
-        ("iajb,...b->...aij", "iajb,...a->...bij"),
         ("half + np.swapaxes(half, -1, -2)", "half"),
         ("half + np.swapaxes(half, -1, -2)", "2 * half"),
         ('0.5 * np.einsum("...aij,...bij->...ab"', 'np.einsum("...aij,...bij->...ab"'),
