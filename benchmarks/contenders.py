@@ -25,6 +25,7 @@ Call = Callable[[], Any]
 
 DEPTH, SIGMA_W, SIGMA_B = 3, 1.5, 0.05
 INPUTS, TEST_POINTS = 30, 200
+NPEET_COMMIT = "8b0d948"  # it has no releases
 KEPT_TIMES = 10  # covariances at so many times are kept for comparison: all of them would not travel
 
 
@@ -143,6 +144,14 @@ def peer_kernel_fn(activation: str, depth: int, sigma_w: float, sigma_b: float) 
     phi = {"erf": nt.stax.Erf, "relu": nt.stax.Relu}[activation]
     hidden = [layer for _ in range(depth) for layer in (nt.stax.Dense(1, sigma_w, sigma_b), phi())]
     return nt.stax.serial(*hidden, nt.stax.Dense(1, sigma_w, sigma_b))[2]
+
+
+def npeet() -> Any:
+    """NPEET's estimators, without the noise of 1e-10 that they add to their samples before anything else."""
+    from npeet import entropy_estimators
+
+    entropy_estimators.add_noise = lambda x: x
+    return entropy_estimators
 
 
 def _peer_kernels(problem: Problem) -> Call:

@@ -1,21 +1,32 @@
-"""Sample-based bounds on mutual information, in nats.
+"""Sample-based estimates of mutual information and bounds on it, in nats.
 
-Both bounds here compare each pair (x_i, z_i) with the other x_j through a matrix of scores[i, j] = log p(z_i | x_j).
-With the true conditional as critic InfoNCE is exactly the information between z and the *index* of x in the batch, so
-it never exceeds log N; leaving the true partner out of the average turns it into an upper bound.
+`info_nce` and `leave_one_out` compare each pair (x_i, z_i) with the other x_j through a matrix of scores[i, j] =
+log p(z_i | x_j). With the true conditional as critic InfoNCE is exactly the information between z and the *index* of x
+in the batch, so it never exceeds log N; leaving the true partner out of the average turns it into an upper bound.
 
-Sources: oord2018representation (InfoNCE), poole2019variational (section 2.2, leave-one-out upper bound).
+`binned`, `miller_madow` and `ksg` know nothing but samples. None of them is a bound: a histogram is biased upwards by
+its empty room and downwards by its width, neighbours are biased downwards in high dimension.
+
+Sources: oord2018representation (InfoNCE), poole2019variational (section 2.2, leave-one-out upper bound),
+kraskov2004estimating (neighbours, first estimator). What a deterministic layer shows to bins and noise is in
+`itdl.layer_information`.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike
+import math
 
-from itdl.checks import Array, BadInput, matrix
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import digamma, xlogy
+
+from itdl.checks import Array, BadInput, finite, matrix, positive
+from itdl.neighbours import ball_counts
 from itdl.numerics import log_mean_exp
 
-__all__ = ["info_nce", "leave_one_out"]
+__all__ = ["binned", "info_nce", "ksg", "leave_one_out", "miller_madow"]
+
+Bins = int | ArrayLike
 
 
 def info_nce(scores: ArrayLike) -> float:
@@ -33,6 +44,103 @@ def leave_one_out(scores: ArrayLike) -> float:
     n = len(s)
     others = s[~np.eye(n, dtype=bool)].reshape(n, n - 1)
     return float(np.mean(np.diagonal(s) - log_mean_exp(others, axis=1)))
+
+
+def binned(x: ArrayLike, y: ArrayLike, bins: Bins | None = None, *, width: float | None = None) -> float:
+    """Plug-in I(X;Y) of the histogram of N pairs, in nats.   x (N,), y (N,) -> scalar.
+
+    `bins` is a number of equal cells between each variable's smallest and largest value, or the rising edges for both
+    variables, or a tuple of two such entries, one for each. `width` instead makes cells floor(x / width). A value on
+    an edge belongs to the cell above it, on the last edge to the last cell; values beyond given edges are refused.
+
+    Bias where all cells are full: upwards by (bx - 1)(by - 1)/(2N); far from it in sparse tables.
+    """
+    return _plug_in(_histogram(x, y, bins, width))
+
+
+def miller_madow(x: ArrayLike, y: ArrayLike, bins: Bins | None = None, *, width: float | None = None) -> float:
+    """`binned` minus (K_xy - K_x - K_y + 1)/(2N), K the numbers of occupied cells: less of the bias, not none of it."""
+    table = _histogram(x, y, bins, width)
+    rows, columns = table.shape
+    return _plug_in(table) - float(((table > 0).sum() - rows - columns + 1) / (2 * table.sum()))
+
+
+def ksg(x: ArrayLike, y: ArrayLike, k: int = 3) -> float:
+    """psi(k) + psi(N) - <psi(n_x + 1) + psi(n_y + 1)>, in nats; may be negative.   x (N, d) or (N,), y alike -> scalar.
+
+    eps_i is the distance in the maximum norm from (x_i, y_i) to its k-th neighbour, n_x the number of others with
+    |x_j - x_i| < eps_i, strictly. Continuous data only: where points of x or of y coincide it is refused; add a little
+    noise yourself if that is meant. The units of x and y matter for finite N. Strong negative bias in high dimension.
+    Source: kraskov2004estimating, equation 8.
+    """
+    x, y = _points("x", x), _points("y", y)
+    n = len(x)
+    if len(y) != n:
+        raise BadInput(f"x has {n} samples but y has {len(y)}; pass pairs")
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k < n:
+        raise BadInput(f"k is {k!r}; it must be a whole number from 1 to {n - 1}, one less than the samples")
+    counts = ball_counts(x, y, int(k))
+    return float(digamma(k) + digamma(n) - sum(digamma(c + 1).mean() for c in counts))
+
+
+def _plug_in(table: Array) -> float:
+    """I(X;Y) = 1/N [sum c_xy log c_xy - sum c_x log c_x - sum c_y log c_y] + log N of counts c."""
+    n = float(table.sum())
+    joint, rows, columns = (float(xlogy(c, c).sum()) / n for c in (table, table.sum(axis=1), table.sum(axis=0)))
+    return joint - rows - columns + math.log(n)
+
+
+def _histogram(x: ArrayLike, y: ArrayLike, bins: Bins | None, width: float | None) -> Array:
+    """Counts of the pairs of cells; only cells that occur have a row or a column."""
+    x, y = finite("x", x), finite("y", y)
+    if x.ndim != 1 or x.shape != y.shape:
+        raise BadInput(f"x has shape {x.shape} and y {y.shape}; they must be two lists of equally many numbers")
+    if (bins is None) == (width is None):
+        raise BadInput("bins and width are both given or both missing; pass one of them")
+    if isinstance(bins, tuple):
+        if len(bins) != 2:
+            raise BadInput(f"bins is a tuple of {len(bins)}; it must be one entry for x and one for y")
+        of_x, of_y = bins
+    else:
+        of_x = of_y = bins
+    rows, columns = _cells("x", x, of_x, width), _cells("y", y, of_y, width)
+    shape = int(rows.max()) + 1, int(columns.max()) + 1
+    return np.bincount(rows * shape[1] + columns, minlength=shape[0] * shape[1]).reshape(shape).astype(float)
+
+
+def _cells(name: str, x: Array, bins: Bins | None, width: float | None) -> NDArray[np.int64]:
+    """The number of each value's cell, from 0, among the cells that occur."""
+    if width is not None:
+        return np.unique(np.floor(x / positive("width", width)), return_inverse=True)[1]
+    if isinstance(bins, int | np.integer):
+        if isinstance(bins, bool) or bins < 1:
+            raise BadInput(f"bins is {bins!r}; a number of cells is at least 1")
+        edges = np.linspace(x.min(), x.max(), int(bins) + 1)
+    else:
+        edges = finite("bins", bins)  # type: ignore[arg-type]
+        if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
+            raise BadInput("bins is not a list of at least two rising edges; sort them and drop repeated ones")
+        if x.min() < edges[0] or x.max() > edges[-1]:
+            raise BadInput(
+                f"{name} reaches from {x.min():g} to {x.max():g}, beyond its edges {edges[0]:g} to {edges[-1]:g}; "
+                "widen the edges or clip the values"
+            )
+    return np.unique(np.searchsorted(edges[1:-1], x, side="right"), return_inverse=True)[1]
+
+
+def _points(name: str, x: ArrayLike) -> Array:
+    """Samples as rows, refused where two of them are the same point."""
+    points = finite(name, x)
+    points = points[:, None] if points.ndim == 1 else points
+    if points.ndim != 2:
+        raise BadInput(f"{name} has shape {points.shape}; samples are rows: (N, d) or (N,)")
+    first = np.sort(points[:, 0])
+    if (first[1:] == first[:-1]).any() and (repeated := len(points) - len(np.unique(points, axis=0))):
+        raise BadInput(
+            f"{name} repeats {repeated} of its {len(points)} points; neighbours need continuous data: "
+            "add a little noise first if that is meant"
+        )
+    return points
 
 
 def _scores(scores: ArrayLike) -> Array:
