@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+import scipy.linalg
 from numpy.testing import assert_allclose
 
 from itdl import data, gaussian, rng
@@ -100,3 +103,32 @@ def test_the_rule_of_the_patterns_by_another_road() -> None:
         0.5 * np.einsum("ni,ij,nj->n", patterns.bits, np.abs(cosine - c) < 1e-9, patterns.bits) for c in (5**-0.5, -1)
     ]
     assert classes(cases, e1, a) == classes(patterns.labels, *own)
+
+
+def test_words_are_counted_as_a_reader_would() -> None:
+    table = data.word_topics()
+    assert table.topics == ("fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "stats",
+                            "linear_model", "metrics")  # fmt: skip
+    public = [getattr(scipy.linalg, name) for name in sorted(scipy.linalg.__all__)]
+    holds = [bool(re.search(r"(?<![a-z])inverse(?![a-z])", (o.__doc__ or "").lower())) for o in public if callable(o)]
+    found = table.counts[:, table.words.index("inverse"), table.topics.index("linalg")]
+    assert found.tolist() == [sum(holds[::2]), sum(holds[1::2])]
+    assert found.min() > 3
+
+
+def test_the_table_of_words_keeps_its_rules() -> None:
+    table = data.word_topics()
+    total = table.counts.sum(axis=(0, 2))
+    assert list(table.words) == sorted(set(table.words))
+    assert min(map(len, table.words)) == 5
+    assert total.min() >= 40
+    assert total.max() <= 0.2 * 814
+    assert not {"scipy", "stats", "linalg", "metrics"} & set(table.words)
+    assert_allclose(table.joint.sum(), 1)
+    assert_allclose(table.joint.sum(axis=1), total / total.sum())
+
+
+def test_another_table_of_words_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "RARE", 41)
+    with pytest.raises(DataError, match=r"docstrings of SciPy and scikit-learn have SHA-256 .*, expected 33bc.*-OO"):
+        data.word_topics()

@@ -103,11 +103,11 @@ def test_perceptrons_are_their_formula_written_out(activation: str, phi: object)
     parameters = [p + 0.1 for p in drawn(networks)]
     found = [z.numpy() for z in networks.preactivations(parameters, X)]
     for model in range(3):
-        z = X.numpy() @ parameters[0][model].numpy() + parameters[1][model].numpy()
+        z = X.numpy() @ parameters[0][model].numpy().T + parameters[1][model].numpy().T
         for layer in range(3):
             if layer:
                 w, b = (p[model].numpy() for p in parameters[2 * layer : 2 * layer + 2])
-                z = phi(z) @ w + b  # type: ignore[operator]
+                z = phi(z) @ w.T + b.T  # type: ignore[operator]
             assert_allclose(found[layer][model], z, rtol=1e-12)
     assert_allclose(networks.forward(parameters, X).numpy(), found[-1])
     assert_allclose(networks.activate(torch.tensor([-2.0, 0.5])).numpy(), phi(np.float32([-2.0, 0.5])))  # type: ignore[operator]

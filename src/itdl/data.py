@@ -6,6 +6,10 @@ Nothing is downloaded. A real data set is used only if the SHA-256 of its bytes 
 from __future__ import annotations
 
 import hashlib
+import importlib
+import inspect
+import re
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +17,32 @@ from sklearn import datasets
 
 from itdl.checks import Array, BadInput, DataError, positive
 
-__all__ = ["Digits", "GaussianTask", "Patterns", "digits", "gaussian_task", "sphere_patterns"]
+__all__ = [
+    "Digits",
+    "GaussianTask",
+    "Patterns",
+    "WordTopics",
+    "digits",
+    "gaussian_task",
+    "sphere_patterns",
+    "word_topics",
+]
 
 DIGITS_SHA256 = "f6d9e39f37dc45d327f6db33428ee58970ccceabb2535a5c179de35886b70443"
+WORDS_SHA256 = "33bc56926b1dadb66d3f7ed5f44508661c4d42dec50777eb4f5bdc58fb8e9e5c"
+TOPICS = (
+    "scipy.fft",
+    "scipy.integrate",
+    "scipy.interpolate",
+    "scipy.linalg",
+    "scipy.ndimage",
+    "scipy.optimize",
+    "scipy.signal",
+    "scipy.stats",
+    "sklearn.linear_model",
+    "sklearn.metrics",
+)
+RARE, COMMON = 40, 0.2  # a word must stand in so many docstrings, and in no larger share of them
 
 
 @dataclass(frozen=True)
@@ -114,3 +141,53 @@ def sphere_patterns() -> Patterns:
     pairs = [0.5 * np.einsum("ni,ij,nj->n", bits, np.abs(cosine - c) < 1e-9, bits) for c in (5**-0.5, -(5**-0.5), -1)]
     score = 206 * bits.sum(axis=1) + np.array([4, -44, -68]) @ pairs
     return Patterns(bits, (score >= 859).astype(np.int64))
+
+
+@dataclass(frozen=True)
+class WordTopics:
+    """How many docstrings of each sub-package hold each word: counts (2, words, topics), one table per half."""
+
+    words: tuple[str, ...]
+    topics: tuple[str, ...]
+    counts: np.ndarray
+
+    @property
+    def joint(self) -> Array:
+        """p(word, topic) of all docstrings, (words, topics)."""
+        table = self.counts.sum(axis=0)
+        return np.asarray(table / table.sum())
+
+
+def word_topics() -> WordTopics:
+    """Words and topics of the docstrings of SciPy and scikit-learn as they are installed.
+
+    Every public function and class of ten sub-packages is one text; in alphabetical order they go to the two halves by
+    turns. Words have five letters or more, stand in 40 texts or more and in a fifth of them at most, and are not the
+    name of a package. Raises `DataError` if the table is not the recorded one.
+    """
+    texts = [(half, topic, words) for topic in TOPICS for half, words in _texts(topic)]
+    seen = Counter(word for *_, words in texts for word in words)
+    names = {part for topic in TOPICS for part in topic.split(".")}
+    vocabulary = sorted(w for w, n in seen.items() if RARE <= n <= COMMON * len(texts) and w not in names)
+    place = {word: i for i, word in enumerate(vocabulary)}
+    counts = np.zeros((2, len(vocabulary), len(TOPICS)), dtype=np.int64)
+    for half, topic, words in texts:
+        counts[half, [place[w] for w in sorted(words) if w in place], TOPICS.index(topic)] += 1
+    found = hashlib.sha256("\n".join(vocabulary).encode() + counts.astype("<i8").tobytes()).hexdigest()
+    if found != WORDS_SHA256:
+        raise DataError(
+            f"the words in the docstrings of SciPy and scikit-learn have SHA-256 {found}, expected {WORDS_SHA256}; "
+            "install the locked versions, and run Python without -OO"
+        )
+    return WordTopics(tuple(vocabulary), tuple(topic.split(".")[1] for topic in TOPICS), counts)
+
+
+def _texts(package: str) -> list[tuple[int, set[str]]]:
+    """Half and set of words of the docstring of each public function and class.
+
+    Instances are left out (the distributions of scipy.stats write their docstrings themselves).
+    """
+    module = importlib.import_module(package)
+    public = [getattr(module, name) for name in sorted(module.__all__)]
+    texts = [o.__doc__.lower() for o in public if (inspect.isroutine(o) or inspect.isclass(o)) and o.__doc__]
+    return [(i % 2, set(re.findall("[a-z]{5,}", text))) for i, text in enumerate(texts)]

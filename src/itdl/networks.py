@@ -1,8 +1,9 @@
 """Fully-connected networks, many at once. Parameters are a list of layers (W, b) with a leading axis over models.
 
 `Networks` stand beside the infinite ones: standard normal parameters in float64, and the scales in the forward pass,
-sigma_w/sqrt(fan_in) W h + sigma_b b. `Perceptrons` are the ones practitioners train: W h + b, the scale in the
-initialisation, in the precision and on the device of their parameters.
+sigma_w/sqrt(fan_in) h W + sigma_b b. `Perceptrons` are the ones practitioners train: W h + b, the scale in the
+initialisation, in the precision and on the device of their parameters. Their W is (M, width out, width in), so that
+inside a network the points are columns: narrow layers then multiply several times faster.
 
 Source: jacot2018neural (parametrisation of `Networks`).
 """
@@ -79,17 +80,17 @@ class Perceptrons:
     def _draw(self, generator: torch.Generator) -> Parameters:
         parameters = []
         for i, o in pairwise(self.widths):
-            w = torch.empty(i, o, dtype=torch.float64)
+            w = torch.empty(o, i, dtype=torch.float64)
             torch.nn.init.trunc_normal_(w, std=i**-0.5, a=-2 * i**-0.5, b=2 * i**-0.5, generator=generator)
-            parameters += [w, torch.zeros(1, o, dtype=torch.float64)]
+            parameters += [w, torch.zeros(o, 1, dtype=torch.float64)]
         return parameters
 
     def preactivations(self, parameters: Parameters, x: Tensor) -> list[Tensor]:
         """Inputs of every hidden activation, then the outputs.   x (n, d) or (M, n, d) -> (M, n, width) each."""
-        found = [torch.matmul(x, parameters[0]) + parameters[1]]
+        found = [torch.matmul(parameters[0], x.mT) + parameters[1]]
         for w, b in zip(parameters[2::2], parameters[3::2], strict=True):
-            found.append(torch.baddbmm(b, TRAINED[self.activation](found[-1]), w))
-        return found
+            found.append(torch.baddbmm(b, w, TRAINED[self.activation](found[-1])))
+        return [z.mT for z in found]
 
     def forward(self, parameters: Parameters, x: Tensor) -> Tensor:
         """Outputs of every model, before any softmax.   x (n, d) or (M, n, d) -> (M, n, k)."""
