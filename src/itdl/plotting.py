@@ -7,7 +7,11 @@ map and is told apart by markers too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import base64
+import html
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +22,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 from numpy.typing import ArrayLike
+from PIL import Image
 
-from itdl.checks import Array
+from itdl.checks import Array, BadInput
 
-__all__ = ["bands", "families", "information_plane", "intervals", "panels", "use_style"]
+__all__ = ["Frames", "bands", "families", "frames", "information_plane", "intervals", "panels", "use_style"]
 
 MARKERS = "osD^vP*X"
+COLOURS = 64  # of a frame: enough for lines and letters
+FRAMES_BYTES = 150_000  # of all frames together: they travel inside the notebook and the page
+GRID = "display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); gap: 0.75rem"
 
 
 def use_style() -> None:
@@ -104,3 +112,64 @@ def intervals(ax: Axes, x: ArrayLike, seeds: ArrayLike, *, label: str, **style: 
     spread = np.abs(np.stack([y.min(axis=-1), y.max(axis=-1)]) - mean)
     options: dict[str, Any] = {"marker": "o", "linestyle": "none"} | style
     ax.errorbar(np.asarray(x), mean, yerr=spread, label=label, **options)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A figure in steps: `images` are PNG files, each with the label and the alternative text of its step."""
+
+    name: str
+    labels: tuple[str, ...]
+    alts: tuple[str, ...]
+    images: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        return f"{self.name}: {len(self.labels)} frames, {self.labels[0]} to {self.labels[-1]}"
+
+    def _repr_html_(self) -> str:
+        """All frames as a grid, each above its label; book/static/frames.js makes one picture with a slider of it."""
+        steps = "".join(
+            f'<div class="frame"><img alt="{html.escape(alt)}" style="width: 100%; height: auto" '
+            f'src="data:image/png;base64,{base64.b64encode(image).decode()}">'
+            f'<p class="frame-label">{html.escape(label)}</p></div>\n'
+            for label, alt, image in zip(self.labels, self.alts, self.images, strict=True)
+        )
+        return f'<div class="frames" data-name="{html.escape(self.name)}" style="{GRID}">\n{steps}</div>'
+
+
+def frames(figures: Iterable[Figure], labels: Sequence[str], *, name: str, alt: Callable[[str], str]) -> Frames:
+    """The figures, one for each label, as one figure in steps; each is drawn and closed in turn.
+
+    `name` says what is stepped through ("Epoch"), `alt(label)` what is seen in the frame of that label. All figures
+    must have the same size, together not more than `FRAMES_BYTES`.
+    """
+    images, sizes = [], set()
+    for figure in figures:
+        image = _drawn(figure)
+        sizes.add(image.size)
+        images.append(_small(image))
+    if len(images) != len(labels) or not images:
+        raise BadInput(f"{len(images)} figures have {len(labels)} labels; pass one label for each, and at least one")
+    if len(sizes) > 1:
+        raise BadInput(f"figures have {len(sizes)} different sizes; draw all of them with the same figsize")
+    if (total := sum(map(len, images))) > FRAMES_BYTES:
+        raise BadInput(
+            f"{len(images)} frames have {total / 1000:.0f} kB, more than {FRAMES_BYTES / 1000:.0f}; "
+            "draw fewer or smaller ones"
+        )
+    return Frames(name, tuple(labels), tuple(map(alt, labels)), tuple(images))
+
+
+def _drawn(figure: Figure) -> Image.Image:
+    """The whole figure as pixels, without the cropping that would make frames jump; the figure is closed."""
+    file = io.BytesIO()
+    with plt.rc_context({"savefig.bbox": None}):
+        figure.savefig(file, format="png", dpi=figure.dpi)
+    plt.close(figure)
+    return Image.open(file).convert("RGB")
+
+
+def _small(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(file, format="PNG", optimize=True)
+    return file.getvalue()
