@@ -1,0 +1,107 @@
+"""Fisher information of networks: sampled labels, dense Jacobians, the Hessian of a linear model, refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from torch.nn import functional
+
+from itdl import geometry, rng
+from itdl.checks import BadInput
+from itdl.networks import Parameters, Perceptrons
+
+NETWORKS = Perceptrons([3, 4, 5, 3], "tanh")
+
+
+def start(networks: Perceptrons = NETWORKS, models: int = 2) -> Parameters:
+    streams = [rng.torch_stream(1, "geometry", i) for i in range(models)]
+    g = rng.torch_stream(2, "biases")
+    made = networks.initialise(streams, dtype=torch.float64)
+    return [p + 0.3 * torch.randn(p.shape, generator=g, dtype=torch.float64) for p in made]
+
+
+def points(n: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
+    g = rng.torch_stream(3, "points")
+    return torch.randn(n, 3, generator=g, dtype=torch.float64), torch.randint(0, 3, (2, n), generator=g)
+
+
+def dense(networks: Perceptrons, parameters: Parameters, x: torch.Tensor, model: int) -> torch.Tensor:
+    """F by its definition: Jacobians by autograd, one input after the other."""
+    one = [p[[model]] for p in parameters]
+    total = torch.zeros(1)
+    for point in x:
+        jacobian = torch.autograd.functional.jacobian(
+            lambda *w, at=point: networks.forward(list(w), at[None])[0, 0], tuple(one)
+        )
+        j = torch.cat([part.flatten(1) for part in jacobian], dim=1)
+        p = networks.forward(one, point[None])[0, 0].softmax(dim=0)
+        total = total + j.T @ (torch.diag(p) - torch.outer(p, p)) @ j
+    return total / len(x)
+
+
+@pytest.mark.parametrize("networks", [NETWORKS, Perceptrons([3, 4, 3], "relu"), Perceptrons([3, 3], "tanh")])
+def test_the_factor_is_the_dense_fisher_information(networks: Perceptrons) -> None:
+    parameters, (x, _) = start(networks), points()
+    factor = geometry.fisher_factor(networks, parameters, x)
+    assert factor.shape == (2, 18, sum(p[0].numel() for p in parameters))
+    for model in range(2):
+        assert_allclose(factor[model].T @ factor[model] / 6, dense(networks, parameters, x, model), atol=1e-12)
+
+
+def test_trace_and_gram_matrix_need_no_factor() -> None:
+    parameters, (x, _) = start(), points()
+    factor = geometry.fisher_factor(NETWORKS, parameters, x)
+    assert_allclose(geometry.fisher_gram(NETWORKS, parameters, x), factor @ factor.mT, atol=1e-12)
+    assert_allclose(geometry.fisher_trace(NETWORKS, parameters, x), (factor**2).sum(dim=(1, 2)) / 6, rtol=1e-12)
+
+
+def test_models_may_have_inputs_of_their_own() -> None:
+    parameters, (x, _) = start(), points()
+    own = torch.stack([x, 2 * x])
+    second = geometry.fisher_trace(NETWORKS, [p[[1]] for p in parameters], 2 * x)
+    assert_allclose(geometry.fisher_trace(NETWORKS, parameters, own)[1], second[0], rtol=1e-12)
+
+
+def squared_gradient(parameters: Parameters, model: int, x: torch.Tensor, label: int) -> float:
+    live = [p[[model]].detach().requires_grad_() for p in parameters]
+    loss = functional.cross_entropy(NETWORKS.forward(live, x[None])[0], torch.tensor([label]))
+    return float(sum((g**2).sum() for g in torch.autograd.grad(loss, live)))
+
+
+def test_the_trace_is_the_mean_squared_gradient_of_the_models_own_labels() -> None:
+    parameters, (x, y) = start(), points()
+    for model in range(2):
+        p = NETWORKS.forward([q[[model]] for q in parameters], x)[0].softmax(dim=-1)
+        own = [[squared_gradient(parameters, model, point, k) for k in range(3)] for point in x]
+        assert_allclose(geometry.fisher_trace(NETWORKS, parameters, x)[model], (p.numpy() * own).sum() / 6, rtol=1e-10)
+        seen = np.mean([own[i][int(label)] for i, label in enumerate(y[model])])
+        assert_allclose(geometry.empirical_fisher_trace(NETWORKS, parameters, x, y)[model], seen, rtol=1e-10)
+
+
+def test_without_hidden_layer_the_hessian_is_the_fisher_information() -> None:
+    linear = Perceptrons([3, 3], "tanh")
+    parameters, (x, y) = start(linear, models=1), points()
+    factor = geometry.fisher_factor(linear, parameters, x)[0]
+    assert_allclose(geometry.hessian(linear, parameters, x, y[0]), factor.T @ factor, atol=1e-12)
+
+
+def test_the_hessian_by_finite_differences() -> None:
+    parameters, (x, y) = start(models=1), points()
+    found = geometry.hessian(NETWORKS, parameters, x, y[0])
+    vector = geometry.flatten(parameters)[0]
+    direction = torch.randn(len(vector), generator=rng.torch_stream(4, "direction"), dtype=torch.float64)
+
+    def loss(step: float) -> float:
+        parts = torch.split(vector + step * direction, [p.numel() for p in parameters])
+        moved = [part.view(p.shape) for part, p in zip(parts, parameters, strict=True)]
+        return float(functional.cross_entropy(NETWORKS.forward(moved, x)[0], y[0], reduction="sum"))
+
+    second = (loss(1e-3) - 2 * loss(0) + loss(-1e-3)) / 1e-6
+    assert_allclose(direction @ found @ direction, second, rtol=1e-4)
+
+
+def test_the_hessian_is_of_one_network() -> None:
+    with pytest.raises(BadInput, match="hessian was given 2 networks; pass one"):
+        geometry.hessian(NETWORKS, start(), points()[0], points()[1][0])
