@@ -81,8 +81,8 @@ def test_solutions_are_judged_at_each_others_beta() -> None:
     ("call", "words"),
     [
         (lambda: label_codes.one_hot_code(0), "ratio is 0; it must be one number above zero"),
-        (lambda: label_codes.beta_star([1.0, 2], [1.0], 3), r"losses have shape \(2,\) and informations \(1,\)"),
-        (lambda: label_codes.beta_star([1.0], [math.nan], 3), "informations.* is nan"),
+        (lambda: label_codes.beta_star([1.0, 2], [1.0], 3), r"losses have shape \(2,\) and kls \(1,\)"),
+        (lambda: label_codes.beta_star([1.0], [math.nan], 3), "kls.* is nan"),
         (lambda: label_codes.beta_star([1.0], [1.0], 3, floor=0), "floor is 0"),
         (lambda: label_codes.cross_evaluate([1.0], [1.0], [1.0, 2]), "do not fit"),
         (lambda: label_codes.cross_evaluate([1.0, 1], [1.0], [1.0, 2]), "do not fit"),

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from itdl import rng
 from itdl.checks import BadInput
 from itdl.networks import Networks
-from itdl.training import adam, gradient_flow
+from itdl.training import adam, gradient_flow, sgd
 
 X = torch.tensor([[1.0, 0.5], [-0.3, 0.8]], dtype=torch.float64)
 Y = torch.tensor([[1.0], [-2.0]], dtype=torch.float64)
@@ -118,3 +118,41 @@ def test_adam_refuses_batches_and_runaways() -> None:
         next(adam(squared(x, y), start, orders(3), n=10, batch=11, epochs=1, rate=0.05, keep=[0]))
     with pytest.raises(BadInput, match="left the finite numbers by epoch 2"):
         list(adam(squared(x, y), start, orders(3), n=10, batch=5, epochs=2, rate=1e300, keep=[2]))
+
+
+def test_sgd_is_the_textbook_recursion_on_full_batches() -> None:
+    x, y, start = linear_task()
+    ends = dict(sgd(squared(x, y), start, orders(3), n=10, batch=10, rate=0.05, keep=[0, 4]))
+    design = np.column_stack([x.numpy(), np.ones(10)])
+    for model in range(3):
+        p = np.concatenate([start[0][model, :, 0].numpy(), start[1][model, 0].numpy()])
+        for _ in range(4):
+            p = p - 0.05 * 2 / 10 * design.T @ (design @ p - y.numpy())
+        assert_allclose(np.concatenate([ends[4][0][model, :, 0], ends[4][1][model, 0]]), p, rtol=1e-10)
+    assert torch.equal(ends[0][0], start[0])
+    assert torch.equal(start[0], linear_task()[2][0])
+
+
+def test_sgd_sees_every_row_once_an_epoch_and_each_model_its_own_order() -> None:
+    seen: list[torch.Tensor] = []
+    x, y, start = linear_task()
+
+    def watched(parameters: list[torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+        seen.append(rows)
+        return squared(x, y)(parameters, rows)
+
+    _, together = next(sgd(watched, start, orders(3), n=10, batch=4, rate=0.05, keep=[7]))
+    assert [rows.shape[1] for rows in seen] == [4, 4, 2, 4, 4, 2, 4]
+    epoch = torch.cat(seen[:3], dim=1)
+    assert torch.equal(epoch.sort(dim=1).values, torch.arange(10).expand(3, 10))
+    assert not torch.equal(epoch[0], epoch[1])
+    _, alone = next(sgd(squared(x, y), [p[:1] for p in start], orders(1), n=10, batch=4, rate=0.05, keep=[7]))
+    assert_allclose(together[0][:1], alone[0], rtol=1e-12)
+
+
+def test_sgd_refuses_batches_and_runaways() -> None:
+    x, y, start = linear_task()
+    with pytest.raises(BadInput, match="batch is 0 with 10 points"):
+        next(sgd(squared(x, y), start, orders(3), n=10, batch=0, rate=0.05, keep=[0]))
+    with pytest.raises(BadInput, match="left the finite numbers by step 2"):
+        list(sgd(squared(x, y), start, orders(3), n=10, batch=5, rate=1e300, keep=[2]))

@@ -4,7 +4,7 @@ Labels drawn evenly among K classes, independent of the inputs, cannot be sent i
 With the loss in nats, summed, no code can therefore pay beyond beta = 1 on average, whatever network, prior and
 posterior it comes from; how far below it stops paying is how wasteful the code is.
 
-Sources: achille2018emergence, section 7 (the transition over beta); achille2019complexity, section 4. The bound is ours.
+Source: achille2018emergence, section 7 (the transition over beta). The bound is ours.
 """
 
 from __future__ import annotations
@@ -18,31 +18,30 @@ from itdl.checks import Array, BadInput, finite, positive
 __all__ = ["beta_star", "cross_evaluate", "one_hot_code"]
 
 
-def cross_evaluate(losses: ArrayLike, informations: ArrayLike, betas: ArrayLike) -> Array:
+def cross_evaluate(losses: ArrayLike, kls: ArrayLike, betas: ArrayLike) -> Array:
     """How much every solution costs beyond the best of its siblings at its own beta.   (..., b) -> (..., b), >= 0.
 
     A solution found at one beta is a candidate at every other; where this is not zero, the search got stuck.
     """
-    loss, nats = finite("losses", losses), finite("informations", informations)
+    loss, kl = finite("losses", losses), finite("kls", kls)
     strengths = np.atleast_1d(finite("betas", betas))
-    if loss.shape != nats.shape or loss.shape[-1:] != strengths.shape:
-        raise BadInput(f"losses {loss.shape}, informations {nats.shape} and betas {strengths.shape} do not fit")
-    cost = loss[..., None, :] + strengths[:, None] * nats[..., None, :]
-    own = loss + strengths * nats
-    return np.asarray(own - cost.min(axis=-1))
+    if loss.shape != kl.shape or loss.shape[-1:] != strengths.shape:
+        raise BadInput(f"losses {loss.shape}, kls {kl.shape} and betas {strengths.shape} do not fit")
+    cost = loss[..., None, :] + strengths[:, None] * kl[..., None, :]
+    return np.asarray(loss + strengths * kl - cost.min(axis=-1))
 
 
-def beta_star(losses: ArrayLike, informations: ArrayLike, uniform: float, *, floor: float = 1.0) -> Array:
+def beta_star(losses: ArrayLike, kls: ArrayLike, uniform: float, *, floor: float = 1.0) -> Array:
     """The largest beta at which a reached solution beats the uniform code: max (uniform - L)/KL.   (..., b) -> (...).
 
-    `uniform` = N log K, summed nats like `losses`. Solutions with less than `floor` nats are the prior with some noise
-    and do not count; without any other the value is zero.
+    `uniform` = N log K, in nats, summed like `losses`. Solutions with a KL below `floor` nats are the prior with some
+    noise and do not count; without any other the value is zero.
     """
-    loss, nats = finite("losses", losses), finite("informations", informations)
-    if loss.shape != nats.shape:
-        raise BadInput(f"losses have shape {loss.shape} and informations {nats.shape}; they must agree")
-    counted = nats >= positive("floor", floor)
-    return np.asarray(np.where(counted, (uniform - loss) / np.where(counted, nats, 1), 0).max(axis=-1, initial=0))
+    loss, kl = finite("losses", losses), finite("kls", kls)
+    if loss.shape != kl.shape:
+        raise BadInput(f"losses have shape {loss.shape} and kls {kl.shape}; they must agree")
+    counted = kl >= positive("floor", floor)
+    return np.asarray(np.where(counted, (uniform - loss) / np.where(counted, kl, 1), 0).max(axis=-1, initial=0))
 
 
 def one_hot_code(ratio: float) -> tuple[float, float]:

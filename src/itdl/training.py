@@ -1,4 +1,4 @@
-"""Deterministic training of many models at once: gradient flow, the limit of small steps, and Adam on minibatches.
+"""Deterministic training of many models at once: gradient flow, the limit of small steps, Adam and SGD.
 
 Models are independent: each has its own parameters, its own order of the data and its own loss, and what one of them
 learns does not depend on how many others are trained beside it.
@@ -16,7 +16,7 @@ from torch import Tensor
 from itdl.checks import BadInput
 from itdl.networks import Networks, Parameters
 
-__all__ = ["adam", "gradient_flow"]
+__all__ = ["adam", "gradient_flow", "sgd"]
 
 
 def gradient_flow(
@@ -88,3 +88,36 @@ def adam(
             if not all(bool(torch.isfinite(p).all()) for p in live):
                 raise BadInput(f"training left the finite numbers by epoch {epoch}; take a rate below {rate}")
             yield epoch, [p.detach().clone() for p in live]
+
+
+def sgd(
+    loss: Callable[[Parameters, Tensor], Tensor],
+    parameters: Parameters,
+    orders: Sequence[torch.Generator],
+    *,
+    n: int,
+    batch: int,
+    rate: float,
+    keep: Sequence[int],
+) -> Iterator[tuple[int, Parameters]]:
+    """Plain stochastic gradient descent, M models at once; yields (step, parameters) after each STEP in `keep`.
+
+    Everything else is as in `adam`; the sweep ends with the last step to keep.
+    """
+    if not 1 <= batch <= n:
+        raise BadInput(f"batch is {batch} with {n} points; it must lie between 1 and {n}")
+    live = [p.detach().clone().requires_grad_() for p in parameters]
+    optimiser = torch.optim.SGD(live, lr=rate, fused=True)
+    parts: list[Tensor] = []
+    for step in range(max(keep) + 1):
+        if step:
+            if not parts:
+                rows = torch.stack([torch.randperm(n, generator=order) for order in orders]).to(live[0].device)
+                parts = list(torch.split(rows, batch, dim=1))
+            optimiser.zero_grad()
+            torch.autograd.backward(loss(live, parts.pop(0)).sum())
+            optimiser.step()
+        if step in keep:
+            if not all(bool(torch.isfinite(p).all()) for p in live):
+                raise BadInput(f"training left the finite numbers by step {step}; take a rate below {rate}")
+            yield step, [p.detach().clone() for p in live]
