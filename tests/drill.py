@@ -306,7 +306,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("if not 2 <= folds <= len(y):", "if folds > len(y):"),
         ("pre_trained(x[rest], y[rest], classes, x[part]", "pre_trained(x, y, classes, x[part]"),
         ("_one_hot(y, classes).T @ predicted", "_one_hot(y, classes).T @ _one_hot(predicted.argmax(axis=1), classes)"),
-        ("* cumulative[:, -1:] >= cumulative", "> cumulative[:, ::-1]"),
+        ("* cumulative[:, -1:] >= cumulative", "* cumulative[:, -1:] <= cumulative"),
         (".sum(axis=1)\n    return np.asarray(drawn)", ".sum(axis=1) * 0\n    return np.asarray(drawn)"),
         ("y.ndim != 1 or ", ""),
         (' or y.dtype.kind not in "iu"', ""),

@@ -21,7 +21,7 @@ from itdl.bottleneck import critical_betas, solve_dual_ib, solve_ib
 from itdl.checks import Array, BadInput
 from itdl.sweep import Result
 
-__all__ = ["NAME", "OBJECTIVES", "at_equal", "channel", "plane"]
+__all__ = ["NAME", "OBJECTIVES", "advantage", "channel", "plane"]
 
 NAME = "variational bottleneck"
 OBJECTIVES = ("VIB, clean labels", "VIB, noisy labels", "VdualIB")
@@ -75,8 +75,9 @@ def plane(
     *, seed: int, index: int, prior: str, noise: str, level: float, betas: list[float], source: str, n: int, m: int,
     hidden: list[int], latent: int, epochs: int, batch: int, rate: float, snapshots: list[int], draws: int,
     flipped: float = 0.0, anneal: float = 0.0, shuffled: bool = False, device: str = "cpu",
+    objectives: Sequence[str] = OBJECTIVES,
 ) -> Result:  # fmt: skip
-    """The three `OBJECTIVES` at every beta, trained side by side; each result (objectives, betas, snapshots).
+    """The `objectives` at every beta, trained side by side; each result has shape (objectives, betas, snapshots).
 
     `rate` against the prior ({normal|conditional}); I(X;Z) of the test images by all pairs, `i_x`, its upper bound
     `i_x_loo`, and its part `i_x_given_y`; bounds on I(Y;Z): `i_y` by the trained decoder, `i_y_calibrated` with its
@@ -96,19 +97,20 @@ def plane(
         raise BadInput(f"prior is {prior!r}; known are normal and conditional")
     networks = v.VariationalNetworks(task.x.shape[1], hidden, latent, CLASSES, prior == "conditional")
     put = _placement(device)
-    models = len(OBJECTIVES) * len(betas)
+    kinds = torch.tensor([OBJECTIVES.index(o) for o in objectives], device=put["device"]).repeat_interleave(len(betas))
+    models = len(kinds)
     start = networks.initialise(1, rng.torch_stream(seed, NAME, "start", index))
     start = [p.expand(models, *p.shape[1:]).to(**put) for p in start]
     targets = torch.tensor(np.stack([np.eye(CLASSES)[seen], noisy]), **put)
     x, y = torch.tensor(task.x, **put), torch.tensor(seen, device=put["device"])
-    schedule = _schedule(torch.tensor(betas, **put), anneal, epochs * -(-n // batch))
-    loss = _loss(networks, x, y, targets, schedule, rng.torch_stream(seed, NAME, "noise", index))
+    schedule = _schedule(torch.tensor(betas, **put).repeat(len(objectives)), anneal, epochs * -(-n // batch))
+    loss = _loss(networks, x, y, targets, kinds, schedule, rng.torch_stream(seed, NAME, "noise", index))
     orders = [rng.torch_stream(seed, NAME, "order", index) for _ in range(models)]
     made = training.adam(loss, start, orders, n=n, batch=batch, epochs=epochs, rate=rate, keep=snapshots)
     x_test, y_test = torch.tensor(task.x_test, **put), torch.tensor(task.y_test, device=put["device"])
     eps = torch.randn((draws, len(x_test), latent), generator=rng.torch_stream(seed, NAME, "test", index)).to(**put)
     found = [_measure(networks, p, x_test, y_test, eps, torch.tensor(seen_test).to(y_test)) for _, p in made]
-    shape = (len(OBJECTIVES), len(betas), len(found))
+    shape = (len(objectives), len(betas), len(found))
     return {name: np.stack([f[name] for f in found], axis=-1).reshape(shape) for name in found[0]}
 
 
@@ -121,31 +123,31 @@ def _placement(device: str) -> dict[str, Any]:
     return {"device": torch.device("cpu"), "dtype": torch.float64}
 
 
-def _schedule(betas: Tensor, start: float, steps: int) -> Iterator[Tensor]:
-    """The betas of all models at each step: from `start`, if above zero, to their own within half of the steps."""
-    own = betas.repeat(len(OBJECTIVES))
+def _schedule(own: Tensor, start: float, steps: int) -> Iterator[Tensor]:
+    """The beta of every model at each step: from `start`, if above zero, to its own within half of the steps."""
     for step in range(steps):
         left = max(0.0, 1 - 2 * step / steps) if start else 0.0
         yield own + left * (start - own)
 
 
 def _loss(
-    networks: v.VariationalNetworks, x: Tensor, y: Tensor, targets: Tensor, schedule: Iterator[Tensor],
+    networks: v.VariationalNetworks, x: Tensor, y: Tensor, targets: Tensor, kinds: Tensor, schedule: Iterator[Tensor],
     noises: Generator,
 ) -> Callable[[list[Tensor], Tensor], Tensor]:  # fmt: skip
-    """One loss per model: clean VIB, noisy VIB, VdualIB, each at every beta.   targets (2, n, K), clean then noisy."""
-    kind = torch.arange(len(OBJECTIVES), device=x.device)
+    """The loss of every model by its kind, the place of its objective in `OBJECTIVES`, (M,).
+
+    targets (2, n, K) are p~(y|x), clean and noisy.
+    """
     logs = targets[1].log()
 
     def loss(parameters: list[Tensor], rows: Tensor) -> Tensor:
         beta = next(schedule)
-        which = kind.repeat_interleave(len(beta) // len(kind))
         encoding = networks.encode(parameters, x[rows])
         eps = torch.randn((rows.shape[1], networks.latent), generator=noises, dtype=torch.float64).to(x)
         log_q = networks.decode(parameters, v.sample(encoding, eps))
         rates = v.rate(encoding, networks.prior(parameters, y[rows]))
-        direct = v.vib(rates, v.cross_entropy(log_q, targets[which.clamp(max=1)[:, None], rows]), beta)
-        return torch.where(which == 2, v.vdib(rates, v.reverse_kl(log_q, logs[rows]), beta), direct)
+        direct = v.vib(rates, v.cross_entropy(log_q, targets[kinds.clamp(max=1)[:, None], rows]), beta)
+        return torch.where(kinds == 2, v.vdib(rates, v.reverse_kl(log_q, logs[rows]), beta), direct)
 
     return loss
 
@@ -195,10 +197,27 @@ def _calibrated(log_q: Tensor, y: Tensor) -> Tensor:
     return v.label_information(at_chance, y) + (crossed[0] + crossed[1]) / 2
 
 
-def at_equal(levels: Sequence[float], i_x: Array, i_y: Array) -> Array:
-    """I(Y;Z) at given I(X;Z) along one curve of points, by interpolation; NaN outside of it.   -> (levels,)."""
-    order = np.argsort(i_x)
-    return np.interp(levels, i_x[order], i_y[order], left=np.nan, right=np.nan)
+def advantage(ours: tuple[Array, Array], theirs: tuple[Array, Array], low: float, high: float) -> Array:
+    """How much more I(Y;Z) one curve has than another at equal I(X;Z), by interpolation.   -> (seeds,).
+
+    Each curve is (I(X;Z), I(Y;Z)), (seeds, betas) twice; the mean of the difference over I(X;Z) in [low, high], or over
+    the part of it that both curves cover. Raises `BadInput` where they share none.
+    """
+    return np.array([_advantage(a, b, low, high) for a, b in zip(_curves(ours), _curves(theirs), strict=True)])
+
+
+def _curves(pair: tuple[Array, Array]) -> list[tuple[Array, Array]]:
+    """The curve of every seed, in the order of rising I(X;Z)."""
+    orders = [np.argsort(x) for x in pair[0]]
+    return [(x[order], y[order]) for order, x, y in zip(orders, *pair, strict=True)]
+
+
+def _advantage(a: tuple[Array, Array], b: tuple[Array, Array], low: float, high: float) -> float:
+    shared = max(low, a[0][0], b[0][0]), min(high, a[0][-1], b[0][-1])
+    if shared[0] >= shared[1]:
+        raise BadInput(f"the curves share no I(X;Z) between {low} and {high}; train at betas that reach it")
+    levels = np.linspace(*shared, 17)
+    return float(np.mean(np.interp(levels, *a) - np.interp(levels, *b)))
 
 
 def channel(*, level: float, betas: list[float]) -> Result:
