@@ -1,6 +1,8 @@
-"""Neighbours in the maximum norm: every count by plain loops, on numbers chosen so that rounding would tip it."""
+"""Neighbours in the maximum norm: every count by all pairs, on numbers chosen so that rounding would tip it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,19 +11,16 @@ from hypothesis import strategies as st
 from laws import FEW, SEEDS
 from numpy.testing import assert_array_equal
 
+from itdl import neighbours
 from itdl.checks import Array
 from itdl.neighbours import ball_counts
 
 
-def by_loops(x: Array, y: Array, k: int) -> list[list[int]]:
-    counts: list[list[int]] = [[], []]
-    for i in range(len(x)):
-        near_x = [max(abs(a - b) for a, b in zip(row, x[i], strict=True)) for row in x]
-        near_y = [max(abs(a - b) for a, b in zip(row, y[i], strict=True)) for row in y]
-        radius = sorted(max(pair) for j, pair in enumerate(zip(near_x, near_y, strict=True)) if j != i)[k - 1]
-        for found, near in zip(counts, (near_x, near_y), strict=True):
-            found.append(sum(d < radius for j, d in enumerate(near) if j != i))
-    return counts
+def by_pairs(x: Array, y: Array, k: int) -> list[Array]:
+    """All differences, nothing else."""
+    near_x, near_y = (np.abs(v[:, None] - v).max(axis=2) for v in (x, y))
+    radius = np.sort(np.maximum(near_x, near_y), axis=1)[:, k, None]
+    return [(near < radius).sum(axis=1) - 1 for near in (near_x, near_y)]
 
 
 @st.composite
@@ -41,10 +40,62 @@ def samples(draw: st.DrawFn) -> tuple[Array, Array, int]:
 
 
 @FEW
-@given(samples())
-def test_counts_are_those_of_plain_loops(sample: tuple[Array, Array, int]) -> None:
+@given(samples(), st.sampled_from([1, 3, 256]), st.sampled_from([2, 64]))
+def test_counts_are_those_of_all_pairs(sample: tuple[Array, Array, int], cuts: int, leaf: int) -> None:
+    """few cuts leave several points between two; small leaves give loose bounds"""
     x, y, k = sample
-    assert_array_equal(ball_counts(x, y, k), by_loops(x, y, k))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "CUTS", cuts)
+        patch.setattr(neighbours, "LEAF", leaf)
+        assert_array_equal(ball_counts(x, y, k), by_pairs(x, y, k))
+
+
+CLOUDS: dict[str, Callable[[np.random.Generator], tuple[Array, Array]]] = {
+    "normal": lambda rng: (rng.standard_normal((1500, 4)), rng.standard_normal((1500, 2))),
+    "heavy tails": lambda rng: (rng.standard_cauchy((1500, 2)), rng.standard_cauchy((1500, 3)) ** 3),
+    "one scalar": lambda rng: (rng.standard_normal((1500, 1)), rng.standard_normal((1500, 3))),
+    "scalars": lambda rng: (rng.standard_cauchy((1500, 1)), rng.standard_normal((1500, 1))),
+    "very unequal scales": lambda rng: (1e-9 * rng.standard_normal((800, 2)), 1e9 + rng.standard_normal((800, 2))),
+    "dependent": lambda rng: (v := rng.standard_normal((1500, 3)), v + 1e-6 * rng.standard_normal((1500, 3))),
+    "crowded, high dimension": lambda rng: (rng.random((700, 30)), rng.random((700, 30))),
+    "few values a column": lambda rng: (
+        np.argwhere(np.ones((6, 6, 6, 6))) / 10,
+        rng.permutation(np.argwhere(np.ones((6, 6, 6, 6)))) / 7,
+    ),
+}
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize("k", [1, 5])
+def test_counts_of_many_points_are_those_of_all_pairs(cloud: str, k: int) -> None:
+    x, y = CLOUDS[cloud](np.random.default_rng(4))
+    assert_array_equal(ball_counts(x, y, k), by_pairs(x, y, k))
+
+
+def test_where_half_of_the_points_are_near_all_distances_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = CLOUDS["normal"](np.random.default_rng(5))
+    expected = ball_counts(x, y, 3)
+    monkeypatch.setattr(neighbours, "CROWDED", 10**9)
+    assert_array_equal(ball_counts(x, y, 3), expected)
+    monkeypatch.setattr(neighbours, "CROWDED", 0)
+    assert_array_equal(ball_counts(x, y, 3), expected)
+
+
+def test_batches_hold_every_point_once_and_no_more_pairs_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "BLOCK", 10 * 700)
+    slabs = neighbours._Slabs(np.random.default_rng(6).random((700, 2)))
+    batches = list(slabs.batches(np.linspace(0, 1, 700)))
+    assert_array_equal(np.sort(np.concatenate(batches)), np.arange(700))
+    assert max(map(len, batches)) == 10
+
+
+@pytest.mark.parametrize("n", [4, 63, 64, 65, 1000])
+def test_a_bound_is_never_below_the_distance_to_the_neighbour(n: int) -> None:
+    z = np.random.default_rng(n).standard_normal((n, 3))
+    distance = np.sort(np.abs(z[:, None] - z).max(axis=2), axis=1)[:, 3]
+    bound = neighbours._bounds(z, 3)
+    assert (bound >= distance).all()
+    assert np.median(bound / distance) < 2
 
 
 @pytest.mark.parametrize(("d", "e"), [(1, 1), (1, 2), (5, 5)])
@@ -61,19 +112,3 @@ def test_the_neighbour_on_the_edge_of_the_ball_is_not_inside() -> None:
     x = np.array([[0.1], [0.3], [100.0]])
     y = np.array([[0.0], [0.05], [-100.0]])
     assert_array_equal(ball_counts(x, y, 1), [[0, 0, 2], [1, 1, 0]])
-
-
-def test_one_dimension_agrees_with_the_same_points_on_a_line_in_the_plane() -> None:
-    rng = np.random.default_rng(1)
-    x, y = rng.standard_cauchy((500, 1)), rng.standard_normal((500, 1))
-    flat = np.hstack([x, np.zeros_like(x)])
-    assert_array_equal(ball_counts(x, y, 3), ball_counts(flat, y, 3))
-
-
-def test_more_samples_than_one_block_holds() -> None:
-    rng = np.random.default_rng(2)
-    x, y = rng.standard_normal((1500, 2)), rng.standard_normal((1500, 1))
-    of_x, _ = ball_counts(x, y, 3)
-    for i in (0, 173, 174, 175, 1499):
-        near_x, near_y = np.abs(x - x[i]).max(axis=1), np.abs(y - y[i]).max(axis=1)
-        assert of_x[i] == (near_x < np.sort(np.maximum(near_x, near_y))[3]).sum() - 1
