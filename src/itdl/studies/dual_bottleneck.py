@@ -1,4 +1,4 @@
-"""Experiments of chapter 07 on known joints: the curves of the two bottlenecks, and where they bifurcate.
+"""Experiments of chapter 07 on known joints: the curves of the two bottlenecks, their decoders, their iteration.
 
 The toy is the one of the first author's published code: five x between -1 and 0.6, p(y|x) proportional to exp(-x y)
 for y = -1, +1, p(x) uniform. Random joints are drawn by seed and `index`, so that no statement is about one matrix.
@@ -25,12 +25,12 @@ __all__ = [
     "SOLVERS",
     "above_critical",
     "compare",
-    "critical",
+    "decoders",
     "descent",
     "dual_distortion",
     "forms",
     "frontier",
-    "label_noise",
+    "geometric_decoder",
     "problem",
     "random_curves",
     "toy",
@@ -68,31 +68,42 @@ def frontier(curve: Curve, i_x: Array) -> Array:
     return np.asarray(np.maximum(lines.max(axis=0), 0))
 
 
-def dual_distortion(pxy: Array, curve: Curve) -> Array:
-    """E d_dual of the encoders of a curve, each given the best decoder for it, the geometric mean.   -> (B,)."""
+def _posterior(px: Array, encoder: Array) -> tuple[Array, Array]:
+    """p(t) (..., T) and p(x|t) (..., T, X) of an encoder (..., X, T); p(x) where a cluster is dead."""
+    joint = (encoder * px[:, None]).swapaxes(-1, -2)
+    total = joint.sum(axis=-1, keepdims=True)
+    return total[..., 0], np.where(total > 0, joint / np.where(total > 0, total, 1), px)
+
+
+def dual_distortion(pxy: Array, encoder: Array) -> Array:
+    """E d_dual of encoders (..., X, T), each with the best decoder for it, the geometric mean.   -> (...)."""
     px = pxy.sum(axis=1)
-    joint = (curve.encoder * px[:, None]).swapaxes(1, 2)
-    total = joint.sum(axis=2, keepdims=True)
-    posterior = np.where(total > 0, joint / np.where(total > 0, total, 1), px)
-    return np.asarray((total[..., 0] * error_exponents.chernoff_function(pxy / px[:, None], posterior)).sum(axis=1))
+    weights, posterior = _posterior(px, encoder)
+    return np.asarray((weights * error_exponents.chernoff_function(pxy / px[:, None], posterior)).sum(axis=-1))
+
+
+def geometric_decoder(pxy: Array, encoder: Array) -> Array:
+    """The geometric means of encoders (..., X, T), whatever bottleneck they come from.   -> (..., T, Y)."""
+    px = pxy.sum(axis=1)
+    return error_exponents.geometric_mean(pxy / px[:, None], _posterior(px, encoder)[1])
 
 
 def compare(pxy: Array, ib: Curve, dual: Curve) -> dict[str, Array]:
     """The two curves at equal I(X;T), in nats, at each point of the dual and, for `excess`, of IB; 0 where I(X;T) is.
 
     `gap`: how far I(T;Y) of the dual lies below the IB frontier; `predicted`: how far its I(T;Yh) lies above it;
-    `excess`: how far E d_dual of IB, with the geometric decoder, lies above the dual's frontier.
+    `excess`: how far E d_dual of IB, with the geometric decoder (`distortion`), lies above the dual's frontier.
     """
     information = entropy.mutual_information(pxy)
     within = (dual.i_xt > 1e-3) & (dual.i_xt <= ib.i_xt.max())
     best = information - frontier(ib, dual.i_xt)
     inside = (ib.i_xt > 1e-3) & (ib.i_xt <= dual.i_xt.max())
-    of_ib = dual_distortion(pxy, ib)
+    of_ib = dual_distortion(pxy, ib.encoder)
     return {
         "gap": np.where(within, best - dual.i_ty, 0),
         "predicted": np.where(within, dual.i_predicted - best, 0),
         "excess": np.where(inside, of_ib - frontier(dual, ib.i_xt), 0),
-        "excess_share": np.where(inside, 1 - frontier(dual, ib.i_xt) / np.maximum(of_ib, 1e-300), 0),
+        "distortion": np.where(inside, of_ib, 0),
         "overlap": np.stack([within, inside]),
     }
 
@@ -128,19 +139,9 @@ def random_curves(*, seed: int, index: int, n_x: int, n_y: int, alpha: float, po
         "predicted_min": predicted.min(),
         "predicted_mean": predicted.mean(),
         "excess_min": found["excess"][at_ib].min(),
-        "excess_share": found["excess_share"][at_ib].mean(),
+        "excess_share": found["excess"].sum() / found["distortion"].sum(),
         "unconverged": float((~ib.converged).sum() + (~dual.converged).sum()),
     }
-
-
-def critical(*, seed: int, index: int, alpha: float, n: int) -> Result:
-    """First critical betas of `n` random joints of random shape (2 to 9 x, 2 to 6 y).   -> ib (n,), dual (n,)."""
-    shapes = rng.stream(seed, NAME, "shapes", index, f"{alpha:g}").integers([2, 2], [10, 7], size=(n, 2))
-    found = [
-        bottleneck.critical_betas(problem(seed, index * n + i, n_x=int(n_x), n_y=int(n_y), alpha=alpha, floor=1e-9))
-        for i, (n_x, n_y) in enumerate(shapes)
-    ]
-    return {"ib": np.array([c.ib for c in found]), "dual": np.array([c.dual for c in found])}
 
 
 def forms(*, points: int) -> Result:
@@ -158,13 +159,26 @@ def forms(*, points: int) -> Result:
     }
 
 
-def label_noise(*, eps: float) -> Result:
-    """Five x with the labels 0, 0, 0, 1, 1, mixed with a share `eps` of uniform: critical betas and curves at 1.2."""
-    hard = np.eye(2)[[0, 0, 0, 1, 1]] / 5
-    pxy = bottleneck.smooth(hard, 2 * eps)  # p(wrong label) = eps
-    first = bottleneck.critical_betas(pxy)
-    ib, dual = (solve(pxy, [1.2]) for solve in SOLVERS.values())
-    return {"ib": first.ib, "dual": first.dual, "ib_i_xt": ib.i_xt[0], "dual_i_xt": dual.i_xt[0]}
+def decoders(*, seed: int, index: int, n: int) -> Result:
+    """E d_dual of a random encoder with other decoders, less that with the geometric mean: the smallest excess.
+
+    The others are `n` random ones, `n` close to the geometric mean, and the arithmetic mean. `formula`: distance of
+    E d_dual from -sum_t p(t) log Z_t. `arithmetic`: the smallest excess over the arithmetic mean instead.
+    """
+    pxy, stream = problem(seed, index, n_x=6, n_y=4, alpha=1.0), rng.stream(seed, NAME, "decoders", index)
+    px = pxy.sum(axis=1)
+    pyx, encoder = pxy / px[:, None], stream.dirichlet(np.ones(4), size=6)
+    best = geometric_decoder(pxy, encoder)
+    mean = _posterior(px, encoder)[1] @ pyx
+    near = softmax(np.log(best) + 0.01 * stream.standard_normal((n, *best.shape)), axis=-1)
+    others = np.concatenate([near, stream.dirichlet(np.ones(4), size=(n, 4)), best[None], mean[None]])
+    joint, kl = px[:, None] * encoder, rel_entr(others[:, None], pyx[:, None]).sum(axis=-1)
+    costs = (joint * kl).sum(axis=(1, 2))
+    return {
+        "excess": np.delete(costs, -2).min() - costs[-2],
+        "arithmetic": costs[:-1].min() - costs[-1],
+        "formula": np.abs(costs[-2] - dual_distortion(pxy, encoder)),
+    }
 
 
 def descent(*, seed: int, index: int, n: int, steps: int = 200) -> Result:
@@ -191,9 +205,7 @@ def _sweep(pxy: Array, betas: Array, encoder: Array, kind: str) -> tuple[Array, 
     """One plain iteration (B, X, T) -> (B, X, T), and the functional I(X;T) + beta E d after it, given the old p(t)."""
     px = pxy.sum(axis=1)
     pyx, logs = pxy / px[:, None], np.log(pxy / px[:, None])
-    weights = px @ encoder
-    posterior = np.where(weights[..., None] > 0, (encoder * px[:, None]).swapaxes(1, 2), px)
-    posterior = posterior / posterior.sum(axis=2, keepdims=True)
+    weights, posterior = _posterior(px, encoder)
     decoder = softmax(posterior @ logs, axis=2) if kind == "dual" else posterior @ pyx
     if kind == "ib":
         d = xlogy(pyx, pyx).sum(axis=1)[:, None] - pyx @ np.log(decoder).swapaxes(1, 2)

@@ -18,7 +18,7 @@ from sklearn.decomposition import PCA
 from itdl import data, entropy, error_exponents, exponential_family, rng
 from itdl.bottleneck import Curve
 from itdl.checks import Array
-from itdl.studies.dual_bottleneck import NAME, SOLVERS, above_critical, dual_distortion, problem, toy
+from itdl.studies.dual_bottleneck import NAME, SOLVERS, above_critical, dual_distortion, geometric_decoder, problem, toy
 from itdl.sweep import Result
 
 __all__ = ["at_rates", "decoding", "digits", "extend", "merged", "toy_decoding", "unseen"]
@@ -59,7 +59,7 @@ def _decode(pxy: Array, curve: Curve, labels: list[int]) -> Result:
 
     `soft`, `hard` (B, len(labels)): P(the likeliest t given n labels of x is not the t drawn for x, or not the most
     probable t of x). `exponent`: mean over x of the exponent of the hard error. `averaged`, `drawn`: E D[p(y|x) || .]
-    of the average prediction and of one t. `label`: P(y is not the likeliest label of the drawn t).
+    of the average prediction and of one t; `geometric`: of the average, with the geometric mean as decoder.
     """
     px = pxy.sum(axis=1)
     pyx = pxy / px[:, None]
@@ -76,12 +76,12 @@ def _decode(pxy: Array, curve: Curve, labels: list[int]) -> Result:
             "hard": np.array([1 - px @ c[np.arange(len(px)), top] for c in chosen]),
             "exponent": px @ rates.min(axis=1) if len(means) > 1 else 0.0,
             "averaged": px @ rel_entr(pyx, q @ means).sum(axis=1),
+            "geometric": px @ rel_entr(pyx, q @ geometric_decoder(pxy, q)).sum(axis=1),
             "drawn": px @ (q * gain).sum(axis=1),
-            "label": 1 - px @ (q * pyx[:, means.argmax(axis=1)]).sum(axis=1),
         })  # fmt: skip
     found: Result = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     return found | {
-        "distortion": dual_distortion(pxy, curve),
+        "distortion": dual_distortion(pxy, curve.encoder),
         "i_xt": curve.i_xt,
         "clusters": curve.clusters.astype(float),
     }
@@ -123,14 +123,15 @@ def extend(curve: Curve, pyx: Array, kind: str) -> Array:
 
 def unseen(
     *, seed: int, index: int, samples: int, rates: list[float], n_seen: int = 20, n_new: int = 200, n_y: int = 6,
-    n_features: int = 2, clusters: int = 8, penalty: float = 1.0,
+    n_features: int = 2, clusters: int = 8, penalty: float = 1.0, shuffled: bool = False,
 ) -> Result:  # fmt: skip
     """Excess log-loss E D[p(y|x) || prediction] over inputs never seen, each (rates,), from `samples` pairs (x, y).
 
     The truth is an exponential family with Gaussian features; only the first `n_seen` inputs occur in the samples.
-    `known_ib`, `known_dual`: bottleneck of the family fitted to them, extended to new inputs by their features
-    (`..._drawn`: one t instead of the average). `nearest_ib`, `nearest_dual`: bottleneck of the smoothed counts, a new
-    input encoded as the nearest seen one. `fit`, `nearest`: the same two without any bottleneck.
+    `known_ib`, `known_dual`: bottleneck of the family fitted to them, extended to new inputs by their features, or with
+    `shuffled` by those of another new input; `..._drawn`: one t instead of the average; `known_ib_geometric`: with the
+    geometric decoder. `nearest_ib`, `nearest_dual`: bottleneck of the smoothed counts, a new input encoded as the
+    nearest seen one. `fit`, `nearest`: the same two without any bottleneck.
     """
     stream = rng.stream(seed, NAME, "unseen", index)
     features, truth = stream.standard_normal((n_seen + n_new, n_features)), stream.normal(0, 1.2, (n_features, n_y))
@@ -139,25 +140,24 @@ def unseen(
     occurs = stream.multinomial(samples, np.full(n_seen, 1 / n_seen))
     counts = stream.multinomial(occurs, pyx[:n_seen]).astype(float)
     fitted = exponential_family.fit(features[:n_seen], counts, penalty=penalty)
-    known = exponential_family.conditional(features, fitted.multipliers)
+    known, new = exponential_family.conditional(features, fitted.multipliers), pyx[n_seen:]
+    here, there = known[:n_seen] / n_seen, known[n_seen:][stream.permutation(n_new)] if shuffled else known[n_seen:]
     smoothed = (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
     nearest = _nearest(features[n_seen:], features[:n_seen])
-    new = pyx[n_seen:]
-    result: Result = {"fit": _loss(new, known[n_seen:]), "nearest": _loss(new, smoothed[nearest])}
+    result: Result = {"fit": _loss(new, there), "nearest": _loss(new, smoothed[nearest])}
     for kind in SOLVERS:
-        options: dict[str, Any] = {"kind": kind, "n_clusters": clusters}
-        by_features = at_rates(known[:n_seen] / n_seen, np.array(rates), **options)
-        by_counts = at_rates(smoothed / n_seen, np.array(rates), **options)
-        q = extend(by_features, known[n_seen:], kind)
-        result[f"known_{kind}"] = _loss(new, q @ by_features.decoder)
-        result[f"known_{kind}_drawn"] = np.array(
-            [
-                (p * rel_entr(new[:, None], d[None]).sum(axis=2)).sum(axis=1).mean()
-                for p, d in zip(q, by_features.decoder, strict=True)
-            ]
-        )
-        result[f"nearest_{kind}"] = _loss(new, by_counts.encoder[:, nearest] @ by_counts.decoder)
-        result[f"{kind}_i_xt"] = by_features.i_xt
+        curve = at_rates(here, np.array(rates), kind, n_clusters=clusters)
+        blind = at_rates(smoothed / n_seen, np.array(rates), kind, n_clusters=clusters)
+        q = extend(curve, there, kind)
+        result |= {
+            f"known_{kind}": _loss(new, q @ curve.decoder),
+            f"known_{kind}_drawn": (q * rel_entr(new[:, None], curve.decoder[:, None]).sum(axis=3))
+            .sum(axis=2)
+            .mean(axis=1),
+            f"known_{kind}_geometric": _loss(new, q @ geometric_decoder(here, curve.encoder)),
+            f"nearest_{kind}": _loss(new, blind.encoder[:, nearest] @ blind.decoder),
+            f"{kind}_i_xt": curve.i_xt,
+        }
     return result
 
 
@@ -167,10 +167,10 @@ def digits(
 ) -> Result:  # fmt: skip
     """Handwritten digits: a bottleneck of `n_inputs` training images, and predictions for images never seen.
 
-    p(y|x) is a fitted exponential family in `components` principal components (labels are made stochastic by it).
-    Curves of both kinds on the training images (`ib_...`, `dual_...`); on the held-out images, with their true
-    labels, `accuracy` and log-loss of the average prediction (`known_...`), of a bottleneck of the smoothed true labels
-    with each image encoded as the nearest training one (`nearest_...`), and of the fitted family itself (`fit_...`).
+    p(y|x) is an exponential family in `components` principal components fitted to `n_fit` images: labels are made
+    stochastic by it. Both curves on the training images (`ib_...`, `dual_...`, (rates,)). On all images not fitted,
+    with their true labels, `accuracy` and `loss` of the average prediction (`known_...`), of the fitted family
+    (`fit_...`), and of the nearest of the `n_inputs` images, its label mixed with `eps` of uniform (`nearest_...`).
     """
     images = data.digits()
     order = rng.stream(seed, NAME, "digits", index).permutation(len(images.labels))
@@ -178,26 +178,22 @@ def digits(
     projection = PCA(components, svd_solver="full").fit(images.pixels[train])
     scale = np.sqrt(projection.explained_variance_[0])
     features = np.column_stack([projection.transform(images.pixels) / scale, np.ones(len(order))])
-    fitted = exponential_family.fit(
-        features[train], exponential_family.counts(images.labels[train], 10), penalty=penalty
-    )
-    pyx = exponential_family.conditional(features, fitted.multipliers)
-    inputs, labels = train[:n_inputs], images.labels[test]
-    hard = (1 - eps) * np.eye(10)[images.labels[inputs]] + eps / 10
-    nearest = _nearest(images.pixels[test], images.pixels[inputs])
-    result: Result = {f"fit_{name}": value for name, value in _scores(pyx[test], labels).items()}
-    result["information"] = entropy.mutual_information(pyx[inputs] / n_inputs)
+    observed = exponential_family.counts(images.labels[train], 10)
+    fitted = exponential_family.fit(features[train], observed, penalty=penalty)
+    pyx, labels = exponential_family.conditional(features, fitted.multipliers), images.labels[test]
+    inputs, pxy = train[:n_inputs], pyx[train[:n_inputs]] / n_inputs
+    nearest = inputs[_nearest(images.pixels[test], images.pixels[inputs])]
+    found = {"fit": pyx[test], "nearest": (1 - eps) * np.eye(10)[images.labels[nearest]] + eps / 10}
+    result: Result = {"information": entropy.mutual_information(pxy)}
     for kind in SOLVERS:
-        options: dict[str, Any] = {"kind": kind, "n_clusters": clusters, "points": 16}
-        curve = at_rates(pyx[inputs] / n_inputs, np.array(rates), **options)
-        blind = at_rates(hard / n_inputs, np.array(rates), **options)
-        found = {f"known_{kind}": extend(curve, pyx[test], kind) @ curve.decoder}
-        found |= {f"nearest_{kind}": blind.encoder[:, nearest] @ blind.decoder}
-        for name, prediction in found.items():
-            result |= {f"{name}_{score}": value for score, value in _scores(prediction, labels).items()}
+        curve = at_rates(pxy, np.array(rates), kind, n_clusters=clusters, points=16)
+        q = extend(curve, pyx[test], kind)
+        found |= {f"known_{kind}": q @ curve.decoder}
+        found |= {f"known_{kind}_geometric": q @ geometric_decoder(pxy, curve.encoder)}
         result |= {f"{kind}_{name}": getattr(curve, name) for name in ("i_xt", "i_ty", "i_predicted")}
-        result[f"{kind}_distortion"] = dual_distortion(pyx[inputs] / n_inputs, curve)
-    return result
+        result[f"{kind}_distortion"] = dual_distortion(pxy, curve.encoder)
+    scored = {name: _scores(prediction, labels) for name, prediction in found.items()}
+    return result | {f"{name}_{score}": value for name, row in scored.items() for score, value in row.items()}
 
 
 def _scores(prediction: Array, labels: np.ndarray) -> Result:
