@@ -45,6 +45,7 @@ import torch
 
 from itdl import claims, entropy, estimators, plotting, rng, sweep, variational
 from itdl.show import show, table
+from itdl.studies import label_channel
 from itdl.studies import variational_bottleneck as study
 
 plotting.use_style()
@@ -184,7 +185,7 @@ class that it keeps apart, and climbs the diagonal step by step ({claim}`vdib-pl
 
 # %% tags=["hide-input"]
 span = trained["i_x"][:, 0, constant.index(16.0), -1] - trained["i_x"][:, 0, constant.index(2.0), -1]
-hard = sweep.run(study.channel, [dict(level=1e-6, betas=[2.0, 16.0])])[0]
+hard = sweep.run(label_channel.channel, [dict(classes=10, level=1e-6, betas=[2.0, 16.0])])[0]
 ledger.check("vdib-plane-05", span, control=hard["ib"][1] - hard["ib"][0])
 
 # %% [markdown]
@@ -273,7 +274,7 @@ The dual jumps: from a much smaller $\beta$ on, the best solution keeps about tw
 
 # %%
 fine = np.linspace(1, 6, 101).round(2)
-theory = sweep.run(study.channel, [dict(level=smoothing, betas=fine.tolist())])[0]
+theory = sweep.run(label_channel.channel, [dict(classes=10, level=smoothing, betas=fine.tolist())])[0]
 onset = {name: fine[np.argmax(theory[name] > 0.01)] for name in ("ib", "dual")}
 ledger.check("vdib-onset-01", onset["dual"] / theory["critical_dual"], control=onset["ib"] / theory["critical_ib"])
 kept = [run["i_x"][:, 1:, run_betas.index(2.0), -1] for run, run_betas in ((annealed, betas), (trained, constant))]

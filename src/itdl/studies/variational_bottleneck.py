@@ -17,11 +17,10 @@ from torch import Generator, Tensor
 
 from itdl import data, estimators, images, label_noise, rng, training
 from itdl import variational as v
-from itdl.bottleneck import critical_betas, solve_dual_ib, solve_ib
 from itdl.checks import Array, BadInput
 from itdl.sweep import Result
 
-__all__ = ["NAME", "OBJECTIVES", "advantage", "channel", "plane"]
+__all__ = ["NAME", "OBJECTIVES", "advantage", "plane"]
 
 NAME = "variational bottleneck"
 OBJECTIVES = ("VIB, clean labels", "VIB, noisy labels", "VdualIB")
@@ -218,16 +217,3 @@ def _advantage(a: tuple[Array, Array], b: tuple[Array, Array], low: float, high:
         raise BadInput(f"the curves share no I(X;Z) between {low} and {high}; train at betas that reach it")
     levels = np.linspace(*shared, 17)
     return float(np.mean(np.interp(levels, *a) - np.interp(levels, *b)))
-
-
-def channel(*, level: float, betas: list[float]) -> Result:
-    """The exact bottlenecks of K equally likely classes seen through smoothed labels: what no network can beat.
-
-    I(X;T) and I(T;Y) at each beta of IB and dual, with the betas at which the trivial solution becomes unstable.
-    """
-    joint = label_noise.smoothing(np.arange(CLASSES), CLASSES, level) / CLASSES
-    critical = critical_betas(joint)
-    found: Result = {"critical_ib": critical.ib, "critical_dual": critical.dual}
-    for name, solve in (("ib", solve_ib), ("dual", solve_dual_ib)):
-        found[name] = solve(joint, betas, max_iter=3000).i_xt
-    return found
