@@ -1,4 +1,4 @@
-"""Experiments of chapter 05 on networks: the information plane over training, read in every way in dispute.
+"""Experiments of chapter 05 on networks: the information plane over training, read in the ways in dispute.
 
 A unit trains `models` networks at once; each has its own initialisation, its own split of the inputs and its own order
 of minibatches, and does not depend on how many others there are. Training is in single precision, reading in double.
@@ -27,7 +27,7 @@ from itdl.sweep import Result
 __all__ = ["NAME", "digits", "learning_times", "snapshots", "twelve_bits"]
 
 NAME = "information plane"
-CELLS = 30
+CELLS, USUAL = 30, 0.07
 NEIGHBOUR, SAMPLE = 5, 512
 
 
@@ -81,10 +81,12 @@ def twelve_bits(
 
     `epochs`, (E,): when snapshots were taken. I(X;T) and I(T;Y) by cells, (M, E, L): `cells_x`, `cells_y` 30 cells on
     [-1, 1]; `range_x`, `range_y` 30 cells over the range of the layer; `width_x`, `width_y` cells of each width,
-    (M, E, W, L). `near`, (M, E): clustering of the last hidden layer. `signal`, `noise`, (M, E, L): norms of mean and
-    deviation of minibatch gradients. Losses and accuracies, (M, E). At `probes` snapshots, numbered by `probed_at`, of
-    the first `probed` networks, (M, P, hidden layers): `exact_x` and `single_x` without cells, in double and in single
-    precision; `lower` and `upper` bounds with added noise of variance `noise_var`.
+    (M, E, W, L); `before_x`, `before_y` cells of width 0.07 of what enters the activation. Of the last hidden layer,
+    (M, E): `near`, its clustering, and `spread`, the mean deviation of its units. `signal`, `noise`, (M, E, L): norms
+    of mean and deviation of minibatch gradients. Losses and accuracies, (M, E). At `probes` snapshots, numbered by
+    `probed_at`, of the first `probed` networks, (M, P, hidden layers): `exact_x` and `single_x` without cells, in
+    double and in single precision; `lower` and `upper` bounds with added noise of variance `noise_var`; and `points`,
+    the last hidden layer of the first network, (P, 4096, units).
     """
     patterns = data.sphere_patterns()
     networks = Perceptrons([12, *hidden, 2], activation)
@@ -143,29 +145,34 @@ def _plane(
     probed_at = np.unique(np.linspace(0, len(kept) - 1, probes).round().astype(int))
     readings: list[Result] = []
     probe: list[Result] = []
+    points: list[Array] = []
     for epoch, parameters in _trained(networks, task, seed, epochs=epochs, batch=batch, rate=rate, keep=kept):
         z = [p.cpu() for p in networks.preactivations([p.double() for p in parameters], task.x.double())]
         h = [*(networks.activate(p).numpy() for p in z[:-1]), torch.softmax(z[-1], dim=-1).numpy()]
         labels = task.labels.cpu().numpy()
         gradients = _gradients(task.loss(networks), parameters, min(batch, task.train.shape[1]), task.train.shape[1])
-        readings.append(_cells(h, labels, widths) | _scores(z[-1], task) | gradients | {"near": near(h[-2], labels)})
+        before, last = [p.numpy() for p in z], h[-2]
+        shape = {"near": near(last, labels), "spread": last.std(axis=1).mean(axis=1)}
+        readings.append(_cells(before, h, labels, widths) | _scores(z[-1], task) | gradients | shape)
         if kept.index(epoch) in probed_at:
-            probe.append(_probe([p[:probed].numpy() for p in z[:-1]], [p[:probed] for p in h[:-1]], labels, noise_var))
-    made: Result = {"epochs": np.array(kept), "probed_at": probed_at}
+            probe.append(_probe([p[:probed] for p in before[:-1]], [p[:probed] for p in h[:-1]], labels, noise_var))
+            points.append(last[0].astype(np.float32))
+    made: Result = {"epochs": np.array(kept), "probed_at": probed_at, "points": np.stack(points)}
     for group in (readings, probe):
         made |= {name: np.stack([np.asarray(r[name]) for r in group], axis=1) for name in group[0]}
     return made
 
 
-def _cells(h: list[Array], labels: np.ndarray, widths: list[float]) -> Result:
+def _cells(z: list[Array], h: list[Array], labels: np.ndarray, widths: list[float]) -> Result:
     """Binned I(X;T) and I(T;Y) of every layer, (M, L), for cells of several widths (M, W, L)."""
-    kinds: dict[str, Callable[[Array], layers.Cells]] = {
-        "cells": lambda layer: layers.fixed_cells(layer, -1, 1, CELLS),
-        "range": lambda layer: layers.range_cells(layer, CELLS),
+    kinds: dict[str, Callable[[int], layers.Cells]] = {
+        "cells": lambda i: layers.fixed_cells(h[i], -1, 1, CELLS),
+        "range": lambda i: layers.range_cells(h[i], CELLS),
+        "before": lambda i: layers.equal_cells(z[i], USUAL),
     }
     found: Result = {}
     for name, cells in kinds.items():
-        read = [layers.code_information(cells(layer), labels) for layer in h]
+        read = [layers.code_information(cells(i), labels) for i in range(len(h))]
         found |= {f"{name}_x": np.stack([r.i_x for r in read], -1), f"{name}_y": np.stack([r.i_y for r in read], -1)}
     wide = [[layers.code_information(layers.equal_cells(layer, w), labels) for layer in h] for w in widths]
     for name in ("i_x", "i_y"):
