@@ -1,16 +1,18 @@
 """The information bottleneck of a known joint p(x, y), and its dual, at many betas at once, in nats.
 
-Both seek a representation T of X, with Y - X - T, that is short and yet predicts Y. At every beta they minimise
+Both seek a representation T of X, with Y - X - T, that is short and yet tells Y. At every beta they minimise
 I(X;T) + beta E d(x, t) over encoders p(t|x), with
 
     IB:    d = D[p(y|x) || p(y|t)],  decoder p(y|t) the arithmetic mean of p(y|x) under p(x|t);
-    dual:  d = D[p(y|t) || p(y|x)],  decoder p(y|t) proportional to their geometric mean.
+    dual:  d = D[p(y|t) || p(y|x)],  decoder p(y|t) their geometric mean, normalised.
 
-For IB, E d = I(X;Y) - I(T;Y). The self-consistent equations, with p(t|x) proportional to p(t) exp(-beta d), are
-iterated; each sweep lowers the functional. A solution is a stationary point, and the best one found: no algorithm
-known to us certifies the global minimum.
+For IB, E d = I(X;Y) - I(T;Y). The deterministic bottleneck minimises H(T) + beta E d instead, with the IB's d; its
+encoders are hard. Solutions are stationary points with certificates of that, and the best found: none is certified
+to be the global minimum. The search starts from T = X, the solution at beta = infinity, at each beta; it then offers
+clusters that the optimality conditions call worthwhile, and clusters of neighbouring betas (reverse annealing),
+until nothing improves.
 
-Source: tishby1999information (eqs. 15, 28-31); strouse2017deterministic; piran2020dual.
+Source: tishby1999information (eqs. 15, 28-31); strouse2017deterministic; the dual: piran2020dual.
 """
 
 from __future__ import annotations
@@ -19,45 +21,24 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import logsumexp, rel_entr, softmax, xlogy
+from scipy.special import rel_entr, softmax
 
+from itdl import partitions
+from itdl.annealing import Options, Search
 from itdl.checks import Array, BadInput, finite, positive, simplex
-from itdl.rng import stream
+from itdl.clustering import Clustering
+from itdl.tradeoff import Curve, evaluated
 
 __all__ = ["CriticalBetas", "Curve", "critical_betas", "smooth", "solve_dual_ib", "solve_ib"]
-
-FLOOR = 1e-300
-MERGED, ALIVE = 1e-3, 1e-6
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Solutions at each beta, in the order given; B betas, X inputs, T clusters, Y labels. All in nats."""
-
-    betas: Array
-    i_xt: Array
-    i_ty: Array
-    i_predicted: Array
-    distortion: Array
-    encoder: Array
-    decoder: Array
-    weights: Array
-    clusters: np.ndarray
-    converged: np.ndarray
-    residual: Array
-    n_iter: np.ndarray
-    increase: Array
-    deterministic: bool = False
-
-    @property
-    def objective(self) -> Array:
-        """I(X;T) + beta E d, or H(T) + beta E d for the deterministic bottleneck.   (B,)."""
-        return np.asarray(self.i_xt + self.betas * self.distortion)
 
 
 @dataclass(frozen=True)
 class CriticalBetas:
-    """Where the trivial solution loses its stability, 1/lambda_2, and the eigenvalues it follows from, descending."""
+    """Where the one-cluster solution stops being a local minimum: 1/lambda of the largest eigenvalue lambda.
+
+    Eigenvalues (descending) are those of the linearised iteration, the trivial one left out. Where p(y|x) has zeros
+    there is no dual: `dual` is NaN and its eigenvalues are empty.
+    """
 
     ib: float
     dual: float
@@ -76,11 +57,17 @@ def solve_ib(
     tol: float = 1e-12,
     max_iter: int = 20_000,
 ) -> Curve:
-    """Minimise I(X;T) - beta I(T;Y) at each beta.   pxy (X, Y), betas (B,)."""
-    if deterministic:
-        raise NotImplementedError
+    """Minimise I(X;T) - beta I(T;Y), or H(T) - beta I(T;Y) if `deterministic`, at each beta.   pxy (X, Y), betas (B,).
+
+    At most `n_clusters` clusters (as many as inputs unless given: more are never needed). `restarts` adds starts with
+    random clusters, drawn from `seed`.
+    """
     px, pyx = _channel(pxy)
-    return _solve(px, pyx, betas, False, n_clusters, restarts, seed, tol, max_iter)
+    options = _options(len(px), n_clusters, restarts, seed, tol, max_iter)
+    given, problem = _betas(betas), Clustering(px, pyx, dual=False)
+    if deterministic:
+        return _hard(problem, given, options)
+    return _soft(problem, given, options)
 
 
 def solve_dual_ib(
@@ -93,166 +80,112 @@ def solve_dual_ib(
     tol: float = 1e-12,
     max_iter: int = 20_000,
 ) -> Curve:
-    """Minimise I(X;T) + beta E D[p(y|t) || p(y|x)] at each beta.   pxy (X, Y), betas (B,)."""
+    """Minimise I(X;T) + beta E D[p(y|t) || p(y|x)] at each beta.   pxy (X, Y) without zeros, betas (B,).
+
+    Options as in `solve_ib`. A zero in p(y|x) is refused: every cluster that holds this x could never predict that y.
+    """
     px, pyx = _channel(pxy)
     if (pyx == 0).any():
         x, y = (int(i) for i in np.argwhere(pyx == 0)[0])
         raise BadInput(
-            f"p(y|x) is zero at x = {x}, y = {y}; the dual needs every label possible: mix first, "
-            "smooth(pxy, eps), and report eps"
+            f"p(y|x) is 0 at x = {x}, y = {y}; the dual needs every label possible: mix with `smooth(pxy, eps)` and "
+            "report eps"
         )
-    return _solve(px, pyx, betas, True, n_clusters, restarts, seed, tol, max_iter)
+    options = _options(len(px), n_clusters, restarts, seed, tol, max_iter)
+    return _soft(Clustering(px, pyx, dual=True), _betas(betas), options)
 
 
 def smooth(pxy: ArrayLike, eps: float) -> Array:
-    """p(x) [(1 - eps) p(y|x) + eps / |Y|]: every label possible, p(x) unchanged.   pxy (X, Y), eps in [0, 1]."""
+    """p(x) [(1 - eps) p(y|x) + eps/|Y|]: every label possible, p(x) unchanged.   pxy (X, Y), eps in [0, 1]."""
     px, pyx = _channel(pxy)
-    if not 0 <= positive("eps", eps, zero=True) <= 1:
-        raise BadInput(f"eps is {eps}; a share lies in [0, 1]")
+    if positive("eps", eps, zero=True) > 1:
+        raise BadInput(f"eps is {eps}; the share of the uniform distribution lies in [0, 1]")
     return np.asarray(px[:, None] * ((1 - eps) * pyx + eps / pyx.shape[1]))
 
 
 def critical_betas(pxy: ArrayLike) -> CriticalBetas:
-    """First critical betas 1/lambda_2 of IB and dual, from the linearised maps at the one-cluster solution."""
+    """First critical betas of IB and dual, from the linearised iterations at the one-cluster solution.   pxy (X, Y).
+
+    IB: lambda are the squared singular values of p(x, y)/sqrt(p(x) p(y)) but the first, which is 1; the second is the
+    squared maximal correlation. Dual: those of sqrt(p(x) q(y)) L(x, y), L = log p(y|x) centred over y under q and then
+    over x, q the normalised geometric mean of p(y|x). A non-trivial minimum may appear before, never later.
+    """
     px, pyx = _channel(pxy)
     py = px @ pyx
     seen = py > 0
-    s = np.linalg.svd(np.sqrt(px)[:, None] * pyx[:, seen] / np.sqrt(py[seen]), compute_uv=False)
-    lam_ib = s[1:] ** 2
-    lam_dual = np.full(1, np.nan)
+    ib = _squared_singular_values(np.sqrt(px)[:, None] * pyx[:, seen] / np.sqrt(py[seen]))[1:]
+    dual = np.zeros(0)
     if (pyx > 0).all():
         log_p = np.log(pyx)
         q = softmax(px @ log_p)
         centred = log_p - (log_p @ q)[:, None]
         centred -= px @ centred
-        lam_dual = np.linalg.svd(np.sqrt(px)[:, None] * centred * np.sqrt(q), compute_uv=False) ** 2
-    with np.errstate(divide="ignore"):
-        return CriticalBetas(float(1 / lam_ib[0]), float(1 / lam_dual[0]), lam_ib, lam_dual)
+        dual = _squared_singular_values(np.sqrt(px)[:, None] * centred * np.sqrt(q))
+    return CriticalBetas(_inverse(ib), _inverse(dual), ib, dual)
+
+
+def _squared_singular_values(a: Array) -> Array:
+    return np.asarray(np.linalg.svd(a, compute_uv=False) ** 2, dtype=np.float64)
+
+
+def _inverse(eigenvalues: Array) -> float:
+    if not len(eigenvalues):
+        return float("nan")
+    # Singular values of independent x and y are rounding: their squares are below 1e-28.
+    return float(1 / eigenvalues[0]) if eigenvalues[0] > 1e-28 else float("inf")
 
 
 def _channel(pxy: ArrayLike) -> tuple[Array, Array]:
-    """p(x) and p(y|x) of a checked joint."""
+    """p(x) (X,) and p(y|x) (X, Y) of a checked joint."""
     pxy = simplex("pxy", pxy, axis=None)
     if pxy.ndim != 2 or min(pxy.shape) < 2:
-        raise BadInput(f"pxy has shape {pxy.shape}; a bottleneck needs a matrix p(x, y) with two rows and two columns")
+        raise BadInput(f"pxy has shape {pxy.shape}; it must be a matrix p(x, y) of two or more inputs and labels")
     px = pxy.sum(axis=1)
     if (px == 0).any():
-        raise BadInput(f"pxy: row {int(np.flatnonzero(px == 0)[0])} is zero, so p(y|x) is unknown there; leave it out")
-    return px, pxy / px[:, None]
+        raise BadInput(f"pxy[{int(np.argmin(px))}] is a row of zeros, so that p(y|x) is not known there; leave it out")
+    return px / px.sum(), pxy / px[:, None]
 
 
-def _solve(
-    px: Array,
-    pyx: Array,
-    betas: ArrayLike,
-    dual: bool,
-    n_clusters: int | None,
-    restarts: int,
-    seed: int,
-    tol: float,
-    max_iter: int,
-) -> Curve:
+def _betas(betas: ArrayLike) -> Array:
     given = np.atleast_1d(finite("betas", betas))
     if given.ndim != 1 or (given <= 0).any():
-        raise BadInput(f"betas reach down to {given.min()}; they must be a list of numbers above zero")
-    n_x = len(px)
-    n_t = n_x if n_clusters is None else n_clusters
-    if not 1 <= n_t <= n_x:
-        raise BadInput(f"n_clusters is {n_clusters} for {n_x} inputs; choose 1 to {n_x}: more are never needed")
-    start = np.log(np.maximum(np.eye(n_x)[:, np.arange(n_x) % n_t].T[:n_t].T * 0.98 + 0.02 / n_t, FLOOR))
-    order = np.argsort(given)
-    b = given[order]
-    lq = np.broadcast_to(start[:, :n_t], (len(b), n_x, n_t)).copy()
-    best = _iterate(px, pyx, b, lq, dual, tol, max_iter)
-    for r in range(restarts):
-        noise = stream(seed, "bottleneck", r).standard_normal((len(b), n_x, n_t))
-        best = _better(best, _iterate(px, pyx, b, noise - logsumexp(noise, axis=2, keepdims=True), dual, tol, max_iter))
-    improved = True
-    while improved:
-        old = best["L"].copy()
-        for shift in (1, -1):
-            q = np.roll(best["q"], -shift, axis=0)
-            with np.errstate(divide="ignore"):
-                best = _better(best, _iterate(px, pyx, b, np.log(np.maximum(q, FLOOR)), dual, tol, max_iter))
-        improved = bool((best["L"] < old - 1e-9).any())
-    back = np.argsort(order)
-    return Curve(given, **{k: v[back] for k, v in best.items() if k not in ("L", "q")}, encoder=best["q"][back])
+        raise BadInput(f"betas have shape {given.shape}, smallest {given.min()}; pass one or a list, all above zero")
+    return given
 
 
-def _better(a: dict[str, Array], b: dict[str, Array]) -> dict[str, Array]:
-    wins = b["L"] < a["L"] - 1e-12
-    return {k: np.where(wins.reshape(-1, *[1] * (a[k].ndim - 1)), b[k], a[k]) for k in a}
+def _options(n_x: int, n_clusters: int | None, restarts: int, seed: int, tol: float, max_iter: int) -> Options:
+    limit = n_x if n_clusters is None else n_clusters
+    whole = {"n_clusters": limit, "restarts": restarts, "max_iter": max_iter}
+    for name, value in whole.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < (name != "restarts"):
+            raise BadInput(f"{name} is {value!r}; it must be a whole number, {int(name != 'restarts')} or more")
+    if limit > n_x:
+        raise BadInput(f"n_clusters is {limit} for {n_x} inputs; {n_x} suffice: leave it out or choose 1 to {n_x}")
+    return Options(int(limit), int(restarts), seed, positive("tol", tol), int(max_iter))
 
 
-def _iterate(px: Array, pyx: Array, betas: Array, lq: Array, dual: bool, tol: float, cap: int) -> dict[str, Array]:
-    n_b = len(betas)
-    log_p = np.log(np.maximum(pyx, FLOOR))
-    last = np.full(n_b, np.inf)
-    increase, residual = np.full(n_b, -np.inf), np.full(n_b, np.inf)
-    n_iter = np.zeros(n_b, dtype=int)
-    q = np.exp(lq)
-    on = np.arange(n_b)
-    for _ in range(cap):
-        new, value, *_ = _sweep(px, pyx, log_p, betas[on], q[on], dual)
-        increase[on] = np.maximum(increase[on], value - last[on])
-        last[on] = value
-        middle = (new + q[on]) / 2
-        js = 0.5 * (rel_entr(new, middle) + rel_entr(q[on], middle)).sum(axis=2) @ px
-        q[on], residual[on] = new, js
-        n_iter[on] += 1
-        on = on[js > tol]
-        if not len(on):
-            break
-    _, _, pt, dec, d = _sweep(px, pyx, log_p, betas, q, dual)
-    ptx = q * px[:, None]
-    joint_y = ptx.swapaxes(1, 2) @ pyx
-    joint_p = pt[:, :, None] * dec
-    i_xt = (ptx * (np.log(np.maximum(q, FLOOR)) - np.log(np.maximum(pt, FLOOR))[:, None])).sum(axis=(1, 2))
-    distortion = (ptx * d).sum(axis=(1, 2))
-    return {
-        "i_xt": i_xt,
-        "i_ty": _mi(joint_y),
-        "i_predicted": _mi(joint_p),
-        "distortion": distortion,
-        "decoder": dec,
-        "weights": pt,
-        "clusters": np.array([_count(w, p) for w, p in zip(pt, dec, strict=True)]),
-        "converged": residual <= tol,
-        "residual": residual,
-        "n_iter": n_iter,
-        "increase": increase,
-        "q": q,
-        "L": i_xt + betas * distortion,
-    }
+def _soft(problem: Clustering, given: Array, options: Options) -> Curve:
+    order = np.argsort(given, kind="stable")
+    betas = given[order]
+    inner = options._replace(tol=options.tol / 100)  # what a sweep moves grows with beta from codebook to encoder
+    best = Search(problem, betas, inner).best
+    encoders: list[Array] = []
+    residual = np.empty(len(betas))
+    for i, codebook in enumerate(best.codebooks):
+        state, beta = codebook[None], betas[i : i + 1]
+        now = problem.encoder(state, beta)[0]
+        later = problem.encoder(problem.sweep(state, beta)[0], beta)[0]
+        middle = (now + later) / 2
+        residual[i] = float((rel_entr(now, middle) + rel_entr(later, middle)).sum(axis=1)[0] @ problem.px / 2)
+        encoders.append(now[0].T)
+    back = np.argsort(order, kind="stable")
+    how = residual[back], best.sweeps[back], best.increase[back]
+    return evaluated(problem, given, [encoders[i] for i in back], *how, n_clusters=options.limit, tol=options.tol)
 
 
-def _sweep(
-    px: Array, pyx: Array, log_p: Array, betas: Array, q: Array, dual: bool
-) -> tuple[Array, Array, Array, Array, Array]:
-    """New encoder, functional at the old one's marginal and decoder, p(t), decoder, distortions."""
-    pt = px @ q
-    back = np.where(pt[:, None] > 0, q * px[:, None] / np.maximum(pt, FLOOR)[:, None], px[:, None])
-    if dual:
-        dec = softmax(back.swapaxes(1, 2) @ log_p, axis=2)
-        d = xlogy(dec, dec).sum(axis=2)[:, None] - log_p @ dec.swapaxes(1, 2)
-    else:
-        dec = back.swapaxes(1, 2) @ pyx
-        d = xlogy(pyx, pyx).sum(axis=1)[:, None] - pyx @ np.log(np.maximum(dec, FLOOR)).swapaxes(1, 2)
-    score = np.log(np.maximum(pt, FLOOR))[:, None] - betas[:, None, None] * d
-    z = logsumexp(score, axis=2, keepdims=True)
-    return np.exp(score - z), -(z[:, :, 0] @ px), pt, dec, d
-
-
-def _mi(joint: Array) -> Array:
-    """I of joints (B, T, Y)."""
-    product = joint.sum(axis=2, keepdims=True) * joint.sum(axis=1, keepdims=True)
-    return np.asarray(rel_entr(joint, product).sum(axis=(1, 2)))
-
-
-def _count(weights: Array, decoder: Array) -> int:
-    """Clusters that differ: p(t) > 1e-6, decoders merged within 1e-3."""
-    seen: list[Array] = []
-    for p in decoder[weights > ALIVE]:
-        if all(np.abs(p - other).max() >= MERGED for other in seen):
-            seen.append(p)
-    return len(seen)
+def _hard(problem: Clustering, betas: Array, options: Options) -> Curve:
+    joint = problem.px[:, None] * problem.pyx
+    found = partitions.best_partitions(joint, betas, options.limit, options.restarts, options.seed)
+    encoders = [np.eye(options.limit)[labels] for labels in found.labels]
+    how = np.zeros(len(betas)), found.moves, found.increase
+    return evaluated(problem, betas, encoders, *how, n_clusters=options.limit, tol=options.tol)

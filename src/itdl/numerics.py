@@ -1,4 +1,4 @@
-"""Numerical ground shared by the ideas: logarithms that do not underflow, and matrices of low numerical rank.
+"""Numerical ground shared by the ideas: logarithms that do not underflow, matrices of low rank, fixed points.
 
 Every function here is about floating point, none about information.
 """
@@ -13,7 +13,16 @@ from scipy.linalg import blas
 
 from itdl.checks import Array, spd
 
-__all__ = ["Skeleton", "log_mean_exp", "logdet", "row_skeleton", "times_upper", "upper_half"]
+__all__ = [
+    "AndersonMixing",
+    "Skeleton",
+    "log_mean_exp",
+    "log_normalise",
+    "logdet",
+    "row_skeleton",
+    "times_upper",
+    "upper_half",
+]
 
 TALL = 64  # rows beyond which a skeleton is taken of halves first
 
@@ -83,3 +92,57 @@ def upper_half(a: Array) -> Array:
 def times_upper(b: Array, u: Array) -> Array:
     """B U for an upper triangular U.   (m, n), (n, n) -> (m, n); what stands below the diagonal of U is not read."""
     return np.asarray(blas.dtrmm(1.0, u.T, b.T, lower=True).T)
+
+
+def log_normalise(a: Array, axis: int = -1) -> Array:
+    """a - log sum exp(a) along `axis`: unnormalised log-probabilities made normalised ones, of the same shape."""
+    top = a.max(axis=axis, keepdims=True)
+    return np.asarray(a - (np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top))
+
+
+class AndersonMixing:
+    """Proposes the next point of B fixed-point iterations x <- g(x) at once, from up to `memory` past steps.
+
+    Of all affine combinations of the last images g(x_i), it returns the one whose combined step g(x_i) - x_i is
+    shortest (Anderson mixing): secant information, without a derivative. Points are rows (B, n); lengths are measured
+    in the diagonal metric (B, n) of the first call. A caller that rejects a proposal takes the image instead and
+    calls `forget` for that row.
+    """
+
+    def __init__(self, memory: int) -> None:
+        self.memory, self.calls = memory, 0
+        self.last: tuple[Array, Array]
+
+    def __call__(self, point: Array, image: Array, metric: Array) -> Array:
+        step = image - point
+        if self.calls == 0:
+            n_rows, n = point.shape
+            self.metric = metric
+            self.steps, self.images = np.zeros((2, n_rows, self.memory, n))
+            self.gram = np.zeros((n_rows, self.memory, self.memory))
+            proposal = image
+        else:
+            self._remember(step - self.last[0], image - self.last[1])
+            used = slice(0, min(self.calls, self.memory))
+            gram, past = self.gram[:, used, used], self.steps[:, used]
+            size = np.einsum("bii->bi", gram)
+            # Empty slots get a unit diagonal, so that they take no part.
+            ridge = np.where(size > 0, 1e-14 * size.max(axis=1, keepdims=True), 1)
+            weights = np.linalg.solve(
+                gram + ridge[:, :, None] * np.eye(size.shape[1]), past @ (self.metric * step)[:, :, None]
+            )
+            proposal = image - (weights.swapaxes(1, 2) @ self.images[:, used])[:, 0]
+        self.last = step, image
+        self.calls += 1
+        return proposal
+
+    def forget(self, rows: np.ndarray) -> None:
+        """Drop what was learned in these rows (indices or a mask)."""
+        self.steps[rows] = self.images[rows] = 0
+        self.gram[rows] = 0
+
+    def _remember(self, step: Array, image: Array) -> None:
+        slot, used = (self.calls - 1) % self.memory, slice(0, min(self.calls, self.memory))
+        self.steps[:, slot], self.images[:, slot] = step, image
+        products = (self.steps[:, used] @ (self.metric * step)[:, :, None])[:, :, 0]
+        self.gram[:, slot, used] = self.gram[:, used, slot] = products

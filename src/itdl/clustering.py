@@ -1,0 +1,200 @@
+"""Soft clustering at many inverse temperatures at once: the common core of the information bottleneck and its dual.
+
+Given p(x) and features A(x) in R^Y, find clusters t with weights p(t) and decoders that minimise
+
+    L = - sum_x p(x) log sum_t p(t) exp(-beta d(x, t)),
+
+which is min over encoders of I(X;T) + beta E d at best weights and decoders. Both divergences are linear in the
+features, d(x, t) = c(x) - A(x) . slope(t) - offset(t), and the best decoder depends on their mean A(t) under p(x|t):
+
+    IB:    A(x) = p(y|x),      slope = log p(y|t),  offset = 0,         c(x) = -H(Y|x),  p(y|t) = A(t);
+    dual:  A(x) = log p(y|x),  slope = p(y|t),      offset = H(Y|t),    c(x) = 0,        p(y|t) prop. to exp A(t).
+
+A state is a codebook: an array (T, 1 + Y) of log p(t) and log p(y|t). One sweep (encoder, then weights and decoders)
+costs two matrix products and one exponential per beta, x and t, and never raises L.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import xlogy
+
+from itdl.checks import Array
+from itdl.codebooks import ABSENT, TINY, from_sums, gap, merged, metric, normalised, padded
+from itdl.numerics import AndersonMixing
+
+__all__ = ["Clustering", "Descent"]
+
+UNDERFLOW = -500.0  # exp of less would give denormal numbers, with which products are a hundred times slower
+ELEMENTS = 2**15  # betas x clusters x inputs handled at once: what stays in the cache
+HOPELESS = 1e6  # times the gap: more than any descent seen has still gained
+SAME = 1e-9  # nats between two values that are one solution
+SCHEDULE = ((10, 5), (20, 10))  # sweeps and memory of the first round, and of those after it
+
+
+@dataclass
+class Descent:
+    """Codebooks at each beta and what is known of them; `gap` is the squared step of a sweep, see `Clustering`."""
+
+    codebooks: list[Array]
+    value: Array
+    gap: Array
+    sweeps: np.ndarray
+    increase: Array
+
+
+class Clustering:
+    """One problem: p(x) (X,), p(y|x) (X, Y), and which of the two divergences."""
+
+    def __init__(self, px: Array, pyx: Array, *, dual: bool) -> None:
+        self.px, self.pyx, self.dual = px, pyx, dual
+        features = np.log(np.maximum(pyx, TINY)) if dual else pyx
+        self.features = np.hstack([features, np.ones((len(px), 1))])
+        self.entropy = 0.0 if dual else -float(px @ xlogy(pyx, pyx).sum(axis=1))
+
+    def codebook(self, encoder: Array) -> Array:
+        """Best weights and decoders for an encoder p(t|x).   (X, T) -> (T, 1 + Y)."""
+        sums = (encoder * self.px[:, None]).T @ self.features
+        return from_sums(sums[encoder.max(axis=0) > 0], geometric=self.dual)
+
+    def distortions(self, decoders: Array) -> Array:
+        """d(x, t), in nats.   p(y|t) (T, Y) -> (X, T)."""
+        if self.dual:
+            return np.asarray(xlogy(decoders, decoders).sum(axis=1) - np.log(self.pyx) @ decoders.T)
+        spread = xlogy(self.pyx, self.pyx).sum(axis=1, keepdims=True)
+        return np.asarray(spread - self.pyx @ np.log(np.maximum(decoders, TINY)).T)
+
+    def scores(self, state: Array, betas: Array) -> Array:
+        """log p(t) - beta d(x, t), up to a constant in t.   (B, T, 1 + Y), (B,) -> (B, T, X)."""
+        log_dec, plane, scale = state[..., 1:], np.empty_like(state), betas[:, None, None]
+        plane[..., -1] = state[..., 0]
+        if self.dual:
+            decoder = np.exp(log_dec)
+            np.multiply(decoder, scale, out=plane[..., :-1])
+            plane[..., -1] -= betas[:, None] * (decoder * log_dec).sum(axis=-1)
+        else:
+            np.multiply(log_dec, scale, out=plane[..., :-1])
+        flat = plane.reshape(-1, plane.shape[-1]) @ self.features.T
+        return np.asarray(flat.reshape(*state.shape[:2], -1))
+
+    def encoder(self, state: Array, betas: Array) -> tuple[Array, Array]:
+        """p(t|x) as (B, T, X), and L (B,)."""
+        e = self.scores(state, betas)
+        top = e.max(axis=1)
+        e -= top[:, None]
+        np.maximum(e, UNDERFLOW, out=e)
+        np.exp(e, out=e)
+        z = e.sum(axis=1)
+        value = -(np.log(z) + top) @ self.px - betas * self.entropy
+        e /= z[:, None]
+        return e, value
+
+    def sweep(self, state: Array, betas: Array) -> tuple[Array, Array]:
+        """The next codebooks, and L of the present ones.   (B, T, 1 + Y), (B,) -> (B, T, 1 + Y), (B,)."""
+        e, value = self.encoder(state, betas)
+        e *= self.px
+        image = from_sums((e.reshape(-1, len(self.px)) @ self.features).reshape(state.shape), geometric=self.dual)
+        return np.where(state[..., :1] < ABSENT / 2, state, image), value
+
+    def gains(self, state: Array, probes: Array, beta: float, sweeps: int = 5) -> tuple[Array, Array]:
+        """KKT factors of clusters without mass, sum_x p(x) exp(-beta d(x, r)) / Z(x), and their decoders.
+
+        A factor above one says that a new cluster with decoder r lowers L. Each probe (log decoder, a row of P) first
+        moves `sweeps` times to the mean that its factor weighs.   state (T, 1 + Y), probes (P, Y) -> (P,), (P, Y).
+        """
+        b = np.array([beta])
+        log_z = np.logaddexp.reduce(self.scores(state[None], b)[0], axis=0)
+        code = np.concatenate([np.zeros((len(probes), 1)), probes], axis=1)
+        for _ in range(sweeps + 1):
+            decoders = code[:, 1:]
+            ratio = np.exp(np.clip(self.scores(_weightless(code), b)[0] - log_z, UNDERFLOW, -UNDERFLOW))
+            code = from_sums((ratio * self.px) @ self.features, geometric=self.dual)
+        return np.exp(code[:, 0]), decoders
+
+    def descend(
+        self, betas: Array, starts: list[Array], *, tol: float, max_iter: int, rival: Array | float = -np.inf
+    ) -> Descent:
+        """Sweeps with Anderson mixing from one start per beta, until a sweep moves the codebook by less than `tol`.
+
+        The step is measured by 1/8 sum_t p(t) [(d log p(t))^2 + sum_y p(y|t) (d log p(y|t))^2], which is the
+        Jensen-Shannon divergence of near codebooks. A proposal that raises L is replaced by the plain sweep. After
+        each round, clusters that nearly agree are merged and those without mass dropped, where that does not raise L.
+        A descent is given up once it cannot, or need not, fall below the value of a `rival` solution (B,).
+        """
+        n = len(betas)
+        found = Descent(list(starts), np.full(n, np.inf), np.full(n, np.inf), np.zeros(n, int), np.full(n, -np.inf))
+        threshold, on, rounds = np.full(n, 1e-4), np.arange(n), 0
+        while len(on):
+            sweeps, memory = SCHEDULE[min(rounds, 1)]
+            for rows in _chunks(on, found.codebooks, len(self.px)):
+                self._round(found, rows, betas[rows], threshold, sweeps, memory, tol)
+            rounds += 1
+            lead = found.value - rival
+            lost = (lead > HOPELESS * found.gap) | (np.abs(lead) < SAME)
+            on = on[(found.gap[on] > tol) & (found.sweeps[on] < max_iter) & ~lost[on]]
+        return found
+
+    def _round(
+        self, found: Descent, rows: np.ndarray, betas: Array, threshold: Array, sweeps: int, memory: int, tol: float
+    ) -> None:
+        state = padded([found.codebooks[i] for i in rows])
+        image, value = self.sweep(state, betas)
+        mixing, left = AndersonMixing(memory), gap(state, image)
+        weight = metric(image)
+        for _ in range(sweeps):
+            found.sweeps[rows] += 1
+            if (left <= tol).all():
+                break
+            proposal = mixing(*(a.reshape(len(rows), -1) for a in (state, image, weight))).reshape(state.shape)
+            plain = mixing.calls == 1
+            proposal = image if plain else normalised(proposal)
+            new_image, new_value = self.sweep(proposal, betas)
+            worse = ~(new_value <= value + 1e-14 * np.abs(value)) & (not plain)
+            if worse.any():
+                mixing.forget(worse)
+                proposal[worse] = image[worse]
+                new_image[worse], new_value[worse] = self.sweep(image[worse], betas[worse])
+            checked = worse | plain
+            rise = np.where(checked, new_value - value, -np.inf)
+            found.increase[rows] = np.maximum(found.increase[rows], rise)
+            state, image, value = proposal, new_image, new_value
+            left = gap(state, image)
+        found.value[rows], found.gap[rows] = value, left
+        self._simplify(found, rows, betas, image, threshold)
+
+    def _simplify(self, found: Descent, rows: np.ndarray, betas: Array, state: Array, threshold: Array) -> None:
+        """Merge and drop where L does not rise; otherwise ask for a ten times closer agreement next time."""
+        for i, row in enumerate(rows):
+            found.codebooks[row] = state[i, state[i, :, 0] > ABSENT / 2]
+        fewer = {row: merged(found.codebooks[row], threshold[row], geometric=self.dual) for row in rows}
+        tried = [i for i, row in enumerate(rows) if len(fewer[row]) < len(found.codebooks[row])]
+        if not tried:
+            return
+        image, value = self.sweep(padded([fewer[rows[i]] for i in tried]), betas[tried])
+        for i, after, lower in zip(tried, image, value, strict=True):
+            row = rows[i]
+            if lower <= found.value[row] + 1e-15:
+                found.codebooks[row] = after[: len(fewer[row])]
+                found.gap[row] = np.inf
+            else:
+                threshold[row] = max(threshold[row] / 10, 1e-12)
+
+
+def _weightless(code: Array) -> Array:
+    """The same decoders with log weights of zero, as a batch of one."""
+    probe = code.copy()
+    probe[:, 0] = 0
+    return probe[None]
+
+
+def _chunks(rows: np.ndarray, codebooks: list[Array], n_x: int) -> list[np.ndarray]:
+    """Rows in groups of like size that fit the cache."""
+    rows = rows[np.argsort([len(codebooks[i]) for i in rows], kind="stable")]
+    groups, start = [], 0
+    for end in range(1, len(rows) + 1):
+        if end == len(rows) or len(codebooks[rows[end]]) * (end + 1 - start) * n_x > ELEMENTS:
+            groups.append(rows[start:end])
+            start = end
+    return groups
