@@ -31,6 +31,7 @@ __all__ = [
     "forms",
     "frontier",
     "geometric_decoder",
+    "posterior",
     "problem",
     "random_curves",
     "toy",
@@ -68,7 +69,7 @@ def frontier(curve: Curve, i_x: Array) -> Array:
     return np.asarray(np.maximum(lines.max(axis=0), 0))
 
 
-def _posterior(px: Array, encoder: Array) -> tuple[Array, Array]:
+def posterior(px: Array, encoder: Array) -> tuple[Array, Array]:
     """p(t) (..., T) and p(x|t) (..., T, X) of an encoder (..., X, T); p(x) where a cluster is dead."""
     joint = (encoder * px[:, None]).swapaxes(-1, -2)
     total = joint.sum(axis=-1, keepdims=True)
@@ -78,14 +79,14 @@ def _posterior(px: Array, encoder: Array) -> tuple[Array, Array]:
 def dual_distortion(pxy: Array, encoder: Array) -> Array:
     """E d_dual of encoders (..., X, T), each with the best decoder for it, the geometric mean.   -> (...)."""
     px = pxy.sum(axis=1)
-    weights, posterior = _posterior(px, encoder)
-    return np.asarray((weights * error_exponents.chernoff_function(pxy / px[:, None], posterior)).sum(axis=-1))
+    weights, back = posterior(px, encoder)
+    return np.asarray((weights * error_exponents.chernoff_function(pxy / px[:, None], back)).sum(axis=-1))
 
 
 def geometric_decoder(pxy: Array, encoder: Array) -> Array:
     """The geometric means of encoders (..., X, T), whatever bottleneck they come from.   -> (..., T, Y)."""
     px = pxy.sum(axis=1)
-    return error_exponents.geometric_mean(pxy / px[:, None], _posterior(px, encoder)[1])
+    return error_exponents.geometric_mean(pxy / px[:, None], posterior(px, encoder)[1])
 
 
 def compare(pxy: Array, ib: Curve, dual: Curve) -> dict[str, Array]:
@@ -169,7 +170,7 @@ def decoders(*, seed: int, index: int, n: int) -> Result:
     px = pxy.sum(axis=1)
     pyx, encoder = pxy / px[:, None], stream.dirichlet(np.ones(4), size=6)
     best = geometric_decoder(pxy, encoder)
-    mean = _posterior(px, encoder)[1] @ pyx
+    mean = posterior(px, encoder)[1] @ pyx
     near = softmax(np.log(best) + 0.01 * stream.standard_normal((n, *best.shape)), axis=-1)
     others = np.concatenate([near, stream.dirichlet(np.ones(4), size=(n, 4)), best[None], mean[None]])
     joint, kl = px[:, None] * encoder, rel_entr(others[:, None], pyx[:, None]).sum(axis=-1)
@@ -205,8 +206,8 @@ def _sweep(pxy: Array, betas: Array, encoder: Array, kind: str) -> tuple[Array, 
     """One plain iteration (B, X, T) -> (B, X, T), and the functional I(X;T) + beta E d after it, given the old p(t)."""
     px = pxy.sum(axis=1)
     pyx, logs = pxy / px[:, None], np.log(pxy / px[:, None])
-    weights, posterior = _posterior(px, encoder)
-    decoder = softmax(posterior @ logs, axis=2) if kind == "dual" else posterior @ pyx
+    weights, back = posterior(px, encoder)
+    decoder = softmax(back @ logs, axis=2) if kind == "dual" else back @ pyx
     if kind == "ib":
         d = xlogy(pyx, pyx).sum(axis=1)[:, None] - pyx @ np.log(decoder).swapaxes(1, 2)
     else:
