@@ -137,10 +137,12 @@ def random_curves(*, seed: int, index: int, n_x: int, n_y: int, alpha: float, po
         "information": information,
         "gap_max": gap.max(),
         "gap_min": gap.min(),
+        "gap_mean": gap.mean(),
         "predicted_min": predicted.min(),
         "predicted_mean": predicted.mean(),
         "excess_min": found["excess"][at_ib].min(),
         "excess_share": found["excess"].sum() / found["distortion"].sum(),
+        "gap_share": found["gap"].sum() / np.where(found["overlap"][0], information - dual.i_ty, 0).sum(),
         "unconverged": float((~ib.converged).sum() + (~dual.converged).sum()),
     }
 

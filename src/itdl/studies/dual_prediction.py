@@ -169,8 +169,9 @@ def digits(
 
     p(y|x) is an exponential family in `components` principal components fitted to `n_fit` images: labels are made
     stochastic by it. Both curves on the training images (`ib_...`, `dual_...`, (rates,)). On all images not fitted,
-    with their true labels, `accuracy` and `loss` of the average prediction (`known_...`), of the fitted family
-    (`fit_...`), and of the nearest of the `n_inputs` images, its label mixed with `eps` of uniform (`nearest_...`).
+    with their true labels, `accuracy` and `loss` of the average prediction (`known_...`, or `shuffled_...` with the
+    features of another image), of the fitted family (`fit_...`), and of the nearest of the `n_inputs` images, its label
+    mixed with `eps` of uniform (`nearest_...`).
     """
     images = data.digits()
     order = rng.stream(seed, NAME, "digits", index).permutation(len(images.labels))
@@ -184,11 +185,12 @@ def digits(
     inputs, pxy = train[:n_inputs], pyx[train[:n_inputs]] / n_inputs
     nearest = inputs[_nearest(images.pixels[test], images.pixels[inputs])]
     found = {"fit": pyx[test], "nearest": (1 - eps) * np.eye(10)[images.labels[nearest]] + eps / 10}
+    shuffle = rng.stream(seed, NAME, "shuffle", index).permutation(len(test))
     result: Result = {"information": entropy.mutual_information(pxy)}
     for kind in SOLVERS:
         curve = at_rates(pxy, np.array(rates), kind, n_clusters=clusters, points=16)
-        q = extend(curve, pyx[test], kind)
-        found |= {f"known_{kind}": q @ curve.decoder}
+        q, other = (extend(curve, p, kind) for p in (pyx[test], pyx[test][shuffle]))
+        found |= {f"known_{kind}": q @ curve.decoder, f"shuffled_{kind}": other @ curve.decoder}
         found |= {f"known_{kind}_geometric": q @ geometric_decoder(pxy, curve.encoder)}
         result |= {f"{kind}_{name}": getattr(curve, name) for name in ("i_xt", "i_ty", "i_predicted")}
         result[f"{kind}_distortion"] = dual_distortion(pxy, curve.encoder)
