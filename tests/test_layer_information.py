@@ -164,6 +164,33 @@ def test_many_wide_units_are_renumbered_and_still_compared_exactly() -> None:
         assert found.codes[i] == expected[2]
 
 
+WRAPPING = {
+    # Each base a power of two: a product that wrapped around would drop the first column without a trace.
+    "three columns": [[0, 0, 0], [1, 0, 0], [2**32 - 1, 2**32 - 1, 2**32 - 1]],
+    "one wide column": [*([i, 0] for i in range(8)), [0, 2**62 - 1]],
+}
+
+
+@pytest.mark.parametrize("case", WRAPPING)
+def test_no_number_of_a_row_wraps_around(case: str) -> None:
+    cells = np.array(WRAPPING[case])
+    n = len(cells)
+    for labels in ([0] * n, list(range(n))):
+        i_x, i_y, codes = by_counting(cells, np.array(labels))
+        found = code_information(cells, labels)
+        assert_allclose([found.i_x, found.i_y], [i_x, i_y], atol=1e-12)
+        assert found.codes == codes == n
+
+
+def test_many_classes_leave_room_for_the_codes() -> None:
+    """codes below 2^62, eight labels: two rows of one label, 2^61 apart"""
+    cells = np.array([[0, 0], [2**30, 0], *([2**31 - 1, 2**31 - 1 - i] for i in range(7))])
+    labels = np.array([0, 0, 1, 2, 3, 4, 5, 6, 7])
+    found = code_information(cells, labels)
+    assert found.codes == 9
+    assert_allclose([found.i_x, found.i_y], by_counting(cells, labels)[:2], atol=1e-12)
+
+
 def test_labels_may_be_any_names() -> None:
     cells = [[0], [0], [1], [2]]
     number = code_information(cells, [5, -1, -1, 5])
