@@ -84,9 +84,9 @@ def twelve_bits(
     (M, E, W, L); `before_x`, `before_y` cells of width 0.07 of what enters the activation. Of the last hidden layer,
     (M, E): `near`, its clustering, and `spread`, the mean deviation of its units. `signal`, `noise`, (M, E, L): norms
     of mean and deviation of minibatch gradients. Losses and accuracies, (M, E). At `probes` snapshots, numbered by
-    `probed_at`, of the first `probed` networks, (M, P, hidden layers): `exact_x` and `single_x` without cells, in
-    double and in single precision; `lower` and `upper` bounds with added noise of variance `noise_var`; and `points`,
-    the last hidden layer of the first network, (P, 4096, units).
+    `probed_at`, of the first `probed` networks: `exact_x` and `single_x` without cells, in double and in single
+    precision, (M, P, hidden layers); `lower` and `upper` bounds for the last hidden layer with added noise of variance
+    `noise_var`, (M, P); and `points`, the last hidden layer of the first network, (P, 4096, units).
     """
     patterns = data.sphere_patterns()
     networks = Perceptrons([12, *hidden, 2], activation)
@@ -181,12 +181,12 @@ def _cells(z: list[Array], h: list[Array], labels: np.ndarray, widths: list[floa
 
 
 def _probe(z: list[Array], h: list[Array], labels: np.ndarray, noise_var: float) -> Result:
-    """What needs no cells, of hidden layers, (M, L): entropy of distinct pre-activations; bounds with added noise."""
+    """What needs no cells: entropy of distinct values before and after the activation, (M, L); bounds, (M,)."""
     exact = [layers.code_information(layers.distinct_values(layer), labels).i_x for layer in z]
     single = [layers.code_information(layers.distinct_values(layer.astype(np.float32)), labels).i_x for layer in h]
-    noisy = [layers.noisy_information(layer, labels, noise_var) for layer in h]
-    bounds = {name: np.stack([getattr(n, name) for n in noisy], axis=-1) for name in ("lower", "upper")}
-    return {"exact_x": np.stack(exact, axis=-1), "single_x": np.stack(single, axis=-1), **bounds}
+    noisy = layers.noisy_information(h[-1], labels, noise_var)
+    found: Result = {"exact_x": np.stack(exact, axis=-1), "single_x": np.stack(single, axis=-1)}
+    return found | {"lower": noisy.lower, "upper": noisy.upper}
 
 
 def near(h: Array, labels: np.ndarray) -> Array:
