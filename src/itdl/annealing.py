@@ -15,12 +15,13 @@ from scipy.special import softmax
 from itdl import partitions
 from itdl.checks import Array
 from itdl.clustering import Clustering, Descent
-from itdl.codebooks import alike, joined
+from itdl.codebooks import alike, joined, overlaps
 from itdl.rng import stream
 
 __all__ = ["Options", "Search"]
 
 BETTER = 1e-9  # nats by which a solution must improve on another to replace it
+NOVEL = 1e-3  # squared Hellinger distance beyond which a decoder is another one
 LIGHT = 1e-2  # mass given to new clusters
 
 
@@ -42,7 +43,7 @@ class Search:
         self.everywhere = np.arange(len(betas))
         start = _start(problem, options.limit)
         self.probes = start[:, 1:]
-        self.best = self._descend(self.everywhere, [start] * len(betas), -np.inf)
+        self.best = self._descend(self.everywhere, [start] * len(betas), np.inf)
         self._one_cluster()
         self._grow()
         self._anneal()
@@ -71,9 +72,16 @@ class Search:
         return np.asarray(rows[wins])
 
     def _start(self, row: int, other: Array) -> Array:
-        """A start from another codebook: beside our own where any number of clusters may come out, otherwise alone."""
-        free = self.options.limit == len(self.problem.px)
-        return joined(self.best.codebooks[row], other) if free else other
+        """A start from another codebook: those of its clusters that ours lacks, beside ours; or all of it, alone.
+
+        Alone, where it lacks none, and where only a limited number of clusters may come out.
+        """
+        own = self.best.codebooks[row]
+        new = other[overlaps(other, own).max(axis=1) < 1 - NOVEL]
+        if self.options.limit < len(self.problem.px) or not len(new):
+            return other
+        mass = np.exp(new[:, 0]).sum()
+        return joined(own, new - np.log(mass) * (np.arange(new.shape[1]) == 0), mass / 2)
 
     def _one_cluster(self) -> None:
         """The one-cluster solution, wherever what was found is not lower."""

@@ -62,7 +62,7 @@ def solve_ib(
     At most `n_clusters` clusters (as many as inputs unless given: more are never needed). `restarts` adds starts with
     random clusters, drawn from `seed`.
     """
-    px, pyx = _channel(pxy)
+    px, pyx = channel(pxy)
     options = _options(len(px), n_clusters, restarts, seed, tol, max_iter)
     given, problem = _betas(betas), Clustering(px, pyx, dual=False)
     if deterministic:
@@ -84,7 +84,7 @@ def solve_dual_ib(
 
     Options as in `solve_ib`. A zero in p(y|x) is refused: every cluster that holds this x could never predict that y.
     """
-    px, pyx = _channel(pxy)
+    px, pyx = channel(pxy)
     if (pyx == 0).any():
         x, y = (int(i) for i in np.argwhere(pyx == 0)[0])
         raise BadInput(
@@ -97,7 +97,7 @@ def solve_dual_ib(
 
 def smooth(pxy: ArrayLike, eps: float) -> Array:
     """p(x) [(1 - eps) p(y|x) + eps/|Y|]: every label possible, p(x) unchanged.   pxy (X, Y), eps in [0, 1]."""
-    px, pyx = _channel(pxy)
+    px, pyx = channel(pxy)
     if positive("eps", eps, zero=True) > 1:
         raise BadInput(f"eps is {eps}; the share of the uniform distribution lies in [0, 1]")
     return np.asarray(px[:, None] * ((1 - eps) * pyx + eps / pyx.shape[1]))
@@ -110,7 +110,7 @@ def critical_betas(pxy: ArrayLike) -> CriticalBetas:
     squared maximal correlation. Dual: those of sqrt(p(x) q(y)) L(x, y), L = log p(y|x) centred over y under q and then
     over x, q the normalised geometric mean of p(y|x). A non-trivial minimum may appear before, never later.
     """
-    px, pyx = _channel(pxy)
+    px, pyx = channel(pxy)
     py = px @ pyx
     seen = py > 0
     ib = _squared_singular_values(np.sqrt(px)[:, None] * pyx[:, seen] / np.sqrt(py[seen]))[1:]
@@ -135,7 +135,7 @@ def _inverse(eigenvalues: Array) -> float:
     return float(1 / eigenvalues[0]) if eigenvalues[0] > 1e-28 else float("inf")
 
 
-def _channel(pxy: ArrayLike) -> tuple[Array, Array]:
+def channel(pxy: ArrayLike) -> tuple[Array, Array]:
     """p(x) (X,) and p(y|x) (X, Y) of a checked joint."""
     pxy = simplex("pxy", pxy, axis=None)
     if pxy.ndim != 2 or min(pxy.shape) < 2:

@@ -29,9 +29,10 @@ __all__ = ["Clustering", "Descent"]
 
 UNDERFLOW = -500.0  # exp of less would give denormal numbers, with which products are a hundred times slower
 ELEMENTS = 2**15  # betas x clusters x inputs handled at once: what stays in the cache
+STRETCHES = (8.0, 64.0, 512.0)
 HOPELESS = 1e6  # times the gap: more than any descent seen has still gained
 SAME = 1e-9  # nats between two values that are one solution
-SCHEDULE = ((10, 5), (20, 10))  # sweeps and memory of the first round, and of those after it
+SCHEDULE = ((10, 5), (20, 10), (40, 20))  # sweeps and memory of the first round, the second, and all later ones
 
 
 @dataclass
@@ -114,7 +115,7 @@ class Clustering:
         return np.exp(code[:, 0]), decoders
 
     def descend(
-        self, betas: Array, starts: list[Array], *, tol: float, max_iter: int, rival: Array | float = -np.inf
+        self, betas: Array, starts: list[Array], *, tol: float, max_iter: int, rival: Array | float = np.inf
     ) -> Descent:
         """Sweeps with Anderson mixing from one start per beta, until a sweep moves the codebook by less than `tol`.
 
@@ -127,22 +128,21 @@ class Clustering:
         found = Descent(list(starts), np.full(n, np.inf), np.full(n, np.inf), np.zeros(n, int), np.full(n, -np.inf))
         threshold, on, rounds = np.full(n, 1e-4), np.arange(n), 0
         while len(on):
-            sweeps, memory = SCHEDULE[min(rounds, 1)]
             for rows in _chunks(on, found.codebooks, len(self.px)):
-                self._round(found, rows, betas[rows], threshold, sweeps, memory, tol)
+                self._round(found, rows, betas[rows], threshold, min(rounds, len(SCHEDULE) - 1), tol)
             rounds += 1
             lead = found.value - rival
             lost = (lead > HOPELESS * found.gap) | (np.abs(lead) < SAME)
             on = on[(found.gap[on] > tol) & (found.sweeps[on] < max_iter) & ~lost[on]]
         return found
 
-    def _round(
-        self, found: Descent, rows: np.ndarray, betas: Array, threshold: Array, sweeps: int, memory: int, tol: float
-    ) -> None:
+    def _round(self, found: Descent, rows: np.ndarray, betas: Array, threshold: Array, stage: int, tol: float) -> None:
         state = padded([found.codebooks[i] for i in rows])
         image, value = self.sweep(state, betas)
-        mixing, left = AndersonMixing(memory), gap(state, image)
-        weight = metric(image)
+        if stage:
+            state, image, value = self._stretched(state, image, value, betas)
+        sweeps, memory = SCHEDULE[stage]
+        mixing, left, weight = AndersonMixing(memory), gap(state, image), metric(image)
         for _ in range(sweeps):
             found.sweeps[rows] += 1
             if (left <= tol).all():
@@ -156,13 +156,27 @@ class Clustering:
                 mixing.forget(worse)
                 proposal[worse] = image[worse]
                 new_image[worse], new_value[worse] = self.sweep(image[worse], betas[worse])
-            checked = worse | plain
-            rise = np.where(checked, new_value - value, -np.inf)
+            rise = np.where(worse | plain, new_value - value, -np.inf)
             found.increase[rows] = np.maximum(found.increase[rows], rise)
             state, image, value = proposal, new_image, new_value
             left = gap(state, image)
         found.value[rows], found.gap[rows] = value, left
         self._simplify(found, rows, betas, image, threshold)
+
+    def _stretched(self, state: Array, image: Array, value: Array, betas: Array) -> tuple[Array, Array, Array]:
+        """The plain step taken many times over, where that lowers L more.
+
+        Mixing looks for stationary points, saddles among them, and leaves those as slowly as a plain sweep does.
+        """
+        step = image - state
+        for times in STRETCHES:
+            proposal = normalised(state + times * step)
+            new_image, new_value = self.sweep(proposal, betas)
+            lower = new_value < value
+            if lower.any():
+                state, image, value = state.copy(), image.copy(), value.copy()
+                state[lower], image[lower], value[lower] = proposal[lower], new_image[lower], new_value[lower]
+        return state, image, value
 
     def _simplify(self, found: Descent, rows: np.ndarray, betas: Array, state: Array, threshold: Array) -> None:
         """Merge and drop where L does not rise; otherwise ask for a ten times closer agreement next time."""

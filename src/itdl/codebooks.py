@@ -11,7 +11,19 @@ from scipy.sparse.csgraph import connected_components
 from itdl.checks import Array
 from itdl.numerics import log_normalise
 
-__all__ = ["ABSENT", "TINY", "alike", "from_sums", "gap", "joined", "merged", "metric", "normalised", "padded"]
+__all__ = [
+    "ABSENT",
+    "TINY",
+    "alike",
+    "from_sums",
+    "gap",
+    "joined",
+    "merged",
+    "metric",
+    "normalised",
+    "overlaps",
+    "padded",
+]
 
 TINY = 1e-300
 ABSENT = -1e30  # log p(t) of a padded row
@@ -53,11 +65,16 @@ def joined(one: Array, other: Array, share: float = 0.5) -> Array:
     return both
 
 
+def overlaps(one: Array, other: Array) -> Array:
+    """sum_y sqrt(p(y|t) p(y|s)), one minus the squared Hellinger distance of each pair of decoders.   -> (T, S)."""
+    return np.asarray(np.exp(one[:, 1:] / 2) @ np.exp(other[:, 1:] / 2).T)
+
+
 def alike(one: Array, other: Array, distance: float = 0.01) -> bool:
     """Whether both have as many clusters, each with a decoder of the other within a squared Hellinger distance."""
     if len(one) != len(other):
         return False
-    overlap = np.exp(one[:, 1:] / 2) @ np.exp(other[:, 1:] / 2).T
+    overlap = overlaps(one, other)
     return bool(min(overlap.max(axis=0).min(), overlap.max(axis=1).min()) > 1 - distance)
 
 
@@ -65,8 +82,7 @@ def merged(codebook: Array, distance: float, *, geometric: bool) -> Array:
     """Clusters chained by squared Hellinger distances below `distance` put together, those without mass left out."""
     weights, decoders = np.exp(codebook[:, 0]), np.exp(codebook[:, 1:])
     keep = weights > min(NEGLIGIBLE, weights.max() / 2)
-    root = np.sqrt(decoders[keep])
-    n, label = connected_components(root @ root.T > 1 - distance, directed=False)
+    n, label = connected_components(overlaps(codebook[keep], codebook[keep]) > 1 - distance, directed=False)
     if n == len(codebook):
         return codebook
     share = np.zeros((n, len(label)))
