@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import rel_entr, softmax, xlogy
 
-from itdl import bottleneck, entropy, error_exponents, exponential_family, rng
+from itdl import bifurcations, bottleneck, entropy, error_exponents, exponential_family, rng
 from itdl.bottleneck import Curve
 from itdl.checks import Array
 from itdl.sweep import Result
@@ -51,8 +51,7 @@ def toy() -> Array:
 def problem(seed: int, index: int, *, n_x: int, n_y: int, alpha: float, floor: float = 1e-3) -> Array:
     """A random joint: p(x) ~ Dirichlet(3), p(y|x) ~ Dirichlet(alpha), mixed so that no label is rarer than ~floor."""
     stream = rng.stream(seed, NAME, "problem", index, n_x, n_y, f"{alpha:g}")
-    pyx = (stream.dirichlet(np.full(n_y, alpha), size=n_x) + floor) / (1 + floor * n_y)
-    return np.asarray(stream.dirichlet(np.full(n_x, 3.0))[:, None] * pyx)
+    return bifurcations.random_joint(stream, n_x, n_y, alpha, floor)
 
 
 def above_critical(pxy: Array, kind: str, points: int, *, low: float = 0.7, high: float = 60.0) -> Array:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from itdl import bottleneck, rng
-from itdl.bottleneck import Curve
+from itdl import bifurcations, bottleneck, rng
 from itdl.checks import Array
-from itdl.studies.dual_bottleneck import NAME, SOLVERS, posterior, problem, toy
+from itdl.studies.dual_bottleneck import NAME, SOLVERS, problem, toy
 from itdl.sweep import Result
 
 __all__ = ["critical", "label_noise", "onset", "toy_onset", "toy_transitions"]
@@ -59,43 +58,20 @@ def toy_transitions(*, low: float, high: float, step: float = 5e-4) -> Result:
     """The bifurcations of the toy over log2 beta, to within `step`, and what happens there; per kind, each (4,).
 
     `log2_beta`: where a cluster appears. `eigenvalue`: the largest beta lambda over the living clusters just below.
-    `mass`: the smallest p(t) just above; `distance`: how far the decoder of that cluster lies from its nearest.
+    `mass`, `distance`: of the cluster that appears, its p(t) just above, and how far its decoder lies from the nearest.
+    `vanished`: 1 where, towards the bifurcation, the mass goes to zero before the distance does.
     """
     result: Result = {}
+    coarse = np.linspace(low, high, 201)
     for kind, solve in SOLVERS.items():
-        coarse = np.linspace(low, high, 201)
+        dual, rows = kind == "dual", []
         clusters = np.maximum.accumulate(solve(toy(), 2.0**coarse).clusters)
-        rows = []
         for i in map(int, np.flatnonzero(np.diff(clusters))):
-            fine = np.arange(coarse[max(i - 1, 0)], coarse[min(i + 3, 200)], step)
-            curve = solve(toy(), 2.0**fine)
-            last = int(np.flatnonzero(curve.clusters <= clusters[i])[-1])
-            rows.append([fine[last : last + 2].mean(), _leading(curve, last, kind), *_smallest(curve, last + 1)])
-        names = ("log2_beta", "eigenvalue", "mass", "distance")
+            curve = solve(toy(), 2.0 ** np.arange(coarse[max(i - 1, 0)], coarse[min(i + 3, 200)], step))
+            lost = [t for t in bifurcations.transitions(toy(), curve, dual=dual) if t.after == clusters[i]][-1]
+            below = np.nanmax(bifurcations.stability(toy(), curve, dual=dual)[curve.betas == lost.below])
+            place = np.log2(lost.below * lost.above) / 2
+            rows.append([place, below, lost.weight, lost.distance, float(lost.kind == "vanished")])
+        names = ("log2_beta", "eigenvalue", "mass", "distance", "vanished")
         result |= {f"{kind}_{name}": values for name, values in zip(names, np.array(rows).T, strict=True)}
     return result
-
-
-def _leading(curve: Curve, i: int, kind: str) -> float:
-    """Largest beta lambda over the clusters with p(t) > 1e-6 at the i-th point of a curve of the toy.
-
-    lambda is the largest eigenvalue of the linearised map at the cluster: of p(x|t)-weighted p(y|x)/p(y|t) without the
-    trivial one for IB, of the centred log p(y|x) under p(x|t) and p(y|t) for the dual.
-    """
-    px = toy().sum(axis=1)
-    pyx = toy() / px[:, None]
-    found: list[float] = []
-    weights, back = posterior(px, curve.encoder[i])
-    for p_x, q in zip(back[weights > 1e-6], curve.decoder[i][weights > 1e-6], strict=True):
-        logs = np.log(pyx) - (np.log(pyx) @ q)[:, None]
-        map_ = pyx / q - 1 if kind == "ib" else logs - p_x @ logs
-        found.append(float(np.linalg.norm(np.sqrt(p_x)[:, None] * map_ * np.sqrt(q), 2)) ** 2)
-    return float(curve.betas[i] * max(found))
-
-
-def _smallest(curve: Curve, i: int) -> tuple[float, float]:
-    """Mass of the lightest cluster with p(t) > 1e-6, and the distance of its decoder from the nearest other one."""
-    living = np.flatnonzero(curve.weights[i] > 1e-6)
-    t = living[curve.weights[i][living].argmin()]
-    gaps = np.abs(curve.decoder[i][living] - curve.decoder[i][t]).max(axis=1)
-    return float(curve.weights[i][t]), float(np.sort(gaps)[1])
