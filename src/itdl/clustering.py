@@ -29,6 +29,7 @@ __all__ = ["Clustering", "Descent"]
 
 UNDERFLOW = -500.0  # exp of less would give denormal numbers, with which products are a hundred times slower
 ELEMENTS = 2**15  # betas x clusters x inputs handled at once: what stays in the cache
+DUPLICATE = 1e-6  # squared Hellinger distance of decoders that a finished descent may take for one
 STRETCHES = (8.0, 64.0, 512.0)
 HOPELESS = 1e6  # times the gap: more than any descent seen has still gained
 SAME = 1e-9  # nats between two values that are one solution
@@ -161,7 +162,7 @@ class Clustering:
             state, image, value = proposal, new_image, new_value
             left = gap(state, image)
         found.value[rows], found.gap[rows] = value, left
-        self._simplify(found, rows, betas, image, threshold)
+        self._simplify(found, rows, betas, image, threshold, finished=left <= tol)
 
     def _stretched(self, state: Array, image: Array, value: Array, betas: Array) -> tuple[Array, Array, Array]:
         """The plain step taken many times over, where that lowers L more.
@@ -178,18 +179,25 @@ class Clustering:
                 state[lower], image[lower], value[lower] = proposal[lower], new_image[lower], new_value[lower]
         return state, image, value
 
-    def _simplify(self, found: Descent, rows: np.ndarray, betas: Array, state: Array, threshold: Array) -> None:
-        """Merge and drop where L does not rise; otherwise ask for a ten times closer agreement next time."""
+    def _simplify(
+        self, found: Descent, rows: np.ndarray, betas: Array, state: Array, threshold: Array, finished: np.ndarray
+    ) -> None:
+        """Merge and drop where L does not rise; otherwise ask for a ten times closer agreement next time.
+
+        In a finished descent, duplicates that are equal to rounding are put together in any case.
+        """
+        fewer = {}
         for i, row in enumerate(rows):
             found.codebooks[row] = state[i, state[i, :, 0] > ABSENT / 2]
-        fewer = {row: merged(found.codebooks[row], threshold[row], geometric=self.dual) for row in rows}
+            distance = max(threshold[row], DUPLICATE * finished[i])
+            fewer[row] = merged(found.codebooks[row], distance, geometric=self.dual)
         tried = [i for i, row in enumerate(rows) if len(fewer[row]) < len(found.codebooks[row])]
         if not tried:
             return
         image, value = self.sweep(padded([fewer[rows[i]] for i in tried]), betas[tried])
         for i, after, lower in zip(tried, image, value, strict=True):
             row = rows[i]
-            if lower <= found.value[row] + 1e-15:
+            if lower <= found.value[row] + (1e-12 if finished[i] else 1e-15):
                 found.codebooks[row] = after[: len(fewer[row])]
                 found.gap[row] = np.inf
             else:

@@ -12,6 +12,7 @@ Source: strouse2017deterministic (functional and sweep); merges and moves of sin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from itdl.rng import stream
 __all__ = ["Partitions", "best_partitions", "cost", "merges"]
 
 LESS = 1e-12  # nats by which a change must lower the cost
+ENUMERATED = 8  # inputs up to which all partitions (4140 of 8) are tried
 
 
 @dataclass
@@ -65,12 +67,18 @@ def merges(joint: Array, beta: float, w: float = 1, down_to: int = 1) -> list[np
 
 
 def best_partitions(joint: Array, betas: Array, limit: int, restarts: int, seed: int) -> Partitions:
-    """Low-cost partitions with at most `limit` clusters at each beta: local minima, the best of many starts.
+    """Low-cost partitions with at most `limit` clusters at each beta.   p(x, y) (X, Y), betas (B,).
 
-    Starts are all stages of the merging path at each beta, `restarts` random labellings, and the solutions at other
-    betas: a partition's cost is linear in beta, so each one found is tried everywhere.
+    Up to 8 inputs, the best of all partitions. Beyond, local minima (no sweep, move of one input or merge is better),
+    the best of many starts: all stages of the merging path at each beta, `restarts` random labellings, and the
+    solutions at other betas: a partition's cost is linear in beta, so each one found is tried everywhere.
     """
-    found = Partitions(np.zeros((len(betas), len(joint)), int), np.zeros(len(betas), int), np.full(len(betas), -np.inf))
+    found = Partitions(np.zeros((len(betas), len(joint)), int), np.zeros(len(betas), int), np.zeros(len(betas)))
+    if len(joint) <= ENUMERATED:
+        every = np.array(list(_all_partitions(len(joint), limit)))
+        found.labels[:] = every[_values(joint, every, betas).argmin(axis=1)]
+        found.moves[:] = len(every)
+        return found
     pool = {labels.tobytes(): labels for beta in betas for labels in merges(joint, beta)[len(joint) - limit :]}
     for r in range(restarts):
         labels = _counted(stream(seed, "partitions", "restart", r).integers(limit, size=len(joint)))
@@ -81,12 +89,26 @@ def best_partitions(joint: Array, betas: Array, limit: int, restarts: int, seed:
     while len(pool) > known:
         known = len(pool)
         starts = np.array(list(pool.values()))
-        intercept = np.array([_total(joint, labels, 0) for labels in starts])
-        slope = np.array([_total(joint, labels, 1) for labels in starts]) - intercept
+        values = _values(joint, starts, betas)
         for i, beta in enumerate(betas):
-            found.labels[i] = _polished(joint, starts[np.argmin(intercept + beta * slope)], beta, limit, found, i)
+            found.labels[i] = _polished(joint, starts[values[i].argmin()], beta, limit, found, i)
             _keep(pool, found.labels[i])
     return found
+
+
+def _all_partitions(n: int, limit: int) -> Iterator[tuple[int, ...]]:
+    """Labels of n points in at most `limit` clusters, each partition once: no label before all smaller ones."""
+    if n == 0:
+        yield ()
+        return
+    for head in _all_partitions(n - 1, limit):
+        yield from ((*head, label) for label in range(min(max(head, default=-1) + 2, limit)))
+
+
+def _values(joint: Array, labellings: np.ndarray, betas: Array) -> Array:
+    """Costs (B, N) of N labellings (N, X): linear in beta, so two of them give all."""
+    at = np.array([[_total(joint, labels, beta) for labels in labellings] for beta in (0, 1)])
+    return np.asarray(at[0] + betas[:, None] * (at[1] - at[0]))
 
 
 def _keep(pool: dict[bytes, np.ndarray], labels: np.ndarray) -> None:
@@ -117,7 +139,7 @@ def _swept(joint: Array, labels: np.ndarray, beta: float) -> np.ndarray:
     pyx = joint / joint.sum(axis=1, keepdims=True)
     scores = np.log(mass) + beta * pyx @ decoder.T
     stay = scores.max(axis=1) <= scores[np.arange(len(labels)), labels] + LESS
-    return np.where(stay, labels, scores.argmax(axis=1))
+    return _counted(np.where(stay, labels, scores.argmax(axis=1)))
 
 
 def _best_change(joint: Array, labels: np.ndarray, beta: float, limit: int) -> tuple[float, np.ndarray]:
