@@ -51,11 +51,11 @@ def test_a_grid_has_the_information_of_its_gaussian_pair() -> None:
 def test_the_iteration_descends_and_the_slip_is_seen() -> None:
     found = [study.descent(**(SMALL | {"index": i}), alpha=1.0, beta=8.0, steps=100) for i in range(6)]
     assert max(float(f["increase"]) for f in found) < 1e-10
-    assert max(float(f["increase_slip"]) for f in found) > 1e-4
+    assert max(float(f["increase_slip"]) for f in found) > 1e-6
 
 
 def test_laws_hold_and_their_slips_do_not() -> None:
-    found = study.laws(**SMALL, alpha=0.2, betas=np.geomspace(1.05, 40, 15).tolist())
+    found = study.laws(**SMALL, alpha=0.1, betas=np.geomspace(1.05, 40, 15).tolist())
     assert found["slope"] < 1e-7 < found["slope_bits"]
     assert found["processing"] < 1e-9 < found["processing_given"]
 
