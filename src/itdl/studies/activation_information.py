@@ -138,10 +138,12 @@ def layer(*, seed: int, index: int, d: int, alpha: float, units: int, inputs: in
     """One noisy layer z = (eps W) x: mean over its units of I(z_i; x) in nats, which is (I(z; x) + TC(z))/dim z.
 
     `gaussian_form` takes all marginals as Gaussian, `gaussian_noise` and `log_normal` are exact for these laws of eps
-    and x uniform over the given inputs, `unit` is g(alpha).
+    and x uniform over `inputs` points, whitened so that they are uncorrelated exactly; `unit` is g(alpha).
     """
     r = rng.stream(seed, NAME, "layer", index, d)
     weights, x = r.standard_normal((units, d)), r.standard_normal((inputs, d))
+    x -= x.mean(axis=0)
+    x = linalg.solve_triangular(np.linalg.cholesky(x.T @ x / inputs), x.T, lower=True).T
     mean, var = x @ weights.T, x**2 @ (np.expm1(alpha) * weights**2).T
     exact = [encoders.mixture_information(mean[None, :, [i]], var[None, :, i])[0] for i in range(units)]
     return {
@@ -202,8 +204,8 @@ def _log_normal_information(w: Array, x: Array, alpha: float) -> float:
     spread = float(np.sqrt((terms**2).sum(axis=1).max() * np.exp(alpha)))
     width = 2 * (6 * spread + np.abs(terms.sum(axis=1)).max())
     frequency = 2 * np.pi / width * np.arange(GRID // 2 + 1)
-    at = np.linspace(0, frequency[-1] * np.abs(terms).max(), 16 * GRID)
-    nodes = np.linspace(-7, 7, 141)
+    at = np.linspace(0, frequency[-1] * np.abs(terms).max(), 8 * GRID)
+    nodes = np.linspace(-7, 7, 1401)  # close enough for the phases of the highest frequencies
     mass = np.exp(-0.5 * nodes**2)
     factor = np.exp(np.sqrt(alpha) * nodes - alpha / 2)
     table = np.exp(1j * np.outer(at, factor)) @ (mass / mass.sum())  # of one factor eps
