@@ -141,6 +141,13 @@ def test_the_bifurcations_of_the_toy() -> None:
     assert (made["dual_vanished"] == 1).all()
 
 
+def test_peaks_by_hand() -> None:
+    counts = np.array([2.0, 2, 100, 2, 2])
+    assert_allclose(
+        transitions.peaks(2.0 ** np.array([1, 1.04, 2, 3, 4]), counts, np.array([1.03, 2.04, 2.06])), [1, 50, 0]
+    )
+
+
 # ---- prediction ----------------------------------------------------------------------------------------------------
 
 

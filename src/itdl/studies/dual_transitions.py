@@ -12,7 +12,7 @@ from itdl.checks import Array
 from itdl.studies.dual_bottleneck import NAME, SOLVERS, problem, toy
 from itdl.sweep import Result
 
-__all__ = ["critical", "label_noise", "onset", "toy_onset", "toy_transitions"]
+__all__ = ["critical", "label_noise", "onset", "peaks", "toy_onset", "toy_transitions"]
 
 
 def critical(*, seed: int, index: int, alpha: float, n: int) -> Result:
@@ -75,3 +75,9 @@ def toy_transitions(*, low: float, high: float, step: float = 5e-4) -> Result:
         names = ("log2_beta", "eigenvalue", "mass", "distance", "vanished")
         result |= {f"{kind}_{name}": values for name, values in zip(names, np.array(rows).T, strict=True)}
     return result
+
+
+def peaks(betas: Array, iterations: Array, places: Array, *, width: float = 0.05) -> Array:
+    """The most iterations within `width` in log2 beta of each of `places` (P,), over the median of all.   -> (P,)."""
+    near = np.abs(np.log2(betas) - np.asarray(places)[:, None]) < width
+    return np.asarray(np.where(near, iterations, 0).max(axis=1) / np.median(iterations))
