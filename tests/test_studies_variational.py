@@ -120,6 +120,16 @@ def test_scaled_logits_mend_a_decoder_that_is_less_sure_than_it_should_be() -> N
     assert float(study.v.label_information(blunt[0, 0], labels)) < float(exact) - 0.1
 
 
+@pytest.mark.parametrize("conditional", [False, True])
+def test_the_sampled_rate_is_the_rate_up_to_its_sampling(conditional: bool) -> None:
+    draw = rng.torch_stream(1, "sampled rate")
+    mean, m, noise = (torch.randn((2, 5000, 3), generator=draw, dtype=torch.float64) for _ in range(3))
+    code = study.v.Encoding(mean, torch.full_like(mean, 0.4))
+    prior = study.v.Encoding(0.5 * m, torch.full_like(m, 1.5)) if conditional else None
+    sampled = study._sampled_rate(code, prior, study.v.sample(code, noise))
+    assert_allclose(sampled, study.v.rate(code, prior).mean(dim=-1), atol=0.06)
+
+
 def test_all_pairs_split_into_classes_and_the_rest() -> None:
     scores = np.where(np.eye(6, dtype=bool), 0.0, -1e3)
     whole, within = study._all_pairs(scores, np.array([0, 0, 0, 1, 1, 1]))

@@ -78,7 +78,8 @@ def plane(
 ) -> Result:  # fmt: skip
     """The `objectives` at every beta, trained side by side; each result has shape (objectives, betas, snapshots).
 
-    `rate` against the prior ({normal|conditional}); I(X;Z) of the test images by all pairs, `i_x`, its upper bound
+    `rate` against the prior ({normal|conditional}), and `rate_sampled` from the very codes of `i_x`, so that the noise
+    of sampling cancels in their difference; I(X;Z) of the test images by all pairs, `i_x`, its upper bound
     `i_x_loo`, and its part `i_x_given_y`; bounds on I(Y;Z): `i_y` by the trained decoder, `i_y_calibrated` with its
     logits scaled to fit the other half of the test images; `i_yh` = I(Z;Yh), `i_yh_printed` = log K - E D[q || p~];
     errors of the decoder at the mean code, on clean labels and on labels of which a share `flipped` is drawn at random.
@@ -156,11 +157,12 @@ def _measure(
 ) -> dict[str, Array]:
     """Everything about the test images, one number a model; eps (draws, n, latent) makes the codes."""
     encoding = networks.encode(parameters, x)
+    prior = networks.prior(parameters, y.expand(len(encoding.mean), -1))
     codes = [v.sample(encoding, e) for e in eps]
     log_q = torch.stack([networks.decode(parameters, z) for z in codes], dim=1).double()
     guess = networks.decode(parameters, encoding.mean).argmax(dim=-1)
     made = {
-        "rate": v.rate(encoding, networks.prior(parameters, y.expand(len(guess), -1))).mean(dim=-1),
+        "rate": v.rate(encoding, prior).mean(dim=-1),
         "i_y": v.label_information(log_q, y).mean(dim=-1),
         "i_yh": v.predicted_information(log_q).mean(dim=-1),
         "error": (guess != y).double().mean(dim=-1),
@@ -171,8 +173,16 @@ def _measure(
     found["i_y_calibrated"] = _calibrated(log_q, y).cpu().numpy()
     pairs = [[_all_pairs(s, labels) for s in v.pair_scores(encoding, z).cpu().numpy()] for z in codes]
     found["i_x"], found["i_x_given_y"] = np.mean(pairs, axis=0).T
+    found["rate_sampled"] = np.mean([_sampled_rate(encoding, prior, z) for z in codes], axis=0)
     found["i_x_loo"] = np.array([estimators.leave_one_out(s) for s in v.pair_scores(encoding, codes[0]).cpu().numpy()])
     return found
+
+
+def _sampled_rate(encoding: v.Encoding, prior: v.Encoding | None, z: Tensor) -> Array:
+    """Mean of log p(z|x) - log r(z) over the codes z themselves, (M,)."""
+    own = ((z - encoding.mean) / encoding.sd) ** 2 / 2 + encoding.sd.log()
+    other = z**2 / 2 if prior is None else ((z - prior.mean) / prior.sd) ** 2 / 2 + prior.sd.log()
+    return np.asarray((other - own).sum(dim=-1).mean(dim=-1).double().cpu())
 
 
 def _all_pairs(scores: Array, labels: np.ndarray) -> tuple[float, float]:
