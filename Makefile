@@ -62,12 +62,13 @@ lint: .venv/.ok  ## ruff, mypy, codespell, layers
 serve: .venv/.ok  ## show the built book on http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
-bench: .venv-bench/.ok  ## our kernels and ensembles against the peers, in an environment of their own
+bench: .venv-bench/.ok  ## ours against the peers, in an environment of their own
 	.venv-bench/bin/python benchmarks/run.py
 
-.venv-bench/.ok: benchmarks/requirements.txt pyproject.toml
+.venv-bench/.ok: benchmarks/requirements.txt benchmarks/requirements-git.txt pyproject.toml
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --no-deps -r benchmarks/requirements.txt -e .
+	-.venv-bench/bin/python -m pip install --quiet --no-deps -r benchmarks/requirements-git.txt
 	touch $@
 
 clean:  ## remove everything that was made, environments excepted

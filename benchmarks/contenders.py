@@ -1,4 +1,4 @@
-"""The two contenders, each behind the same door: a problem in, a call without arguments out.
+"""The contenders, each behind the same door: a problem in, a call without arguments out.
 
 A contender runs in a process of its own (`measure` is what the coordinator sends there), so that neither's threads,
 allocator or caches disturb the other, and so that peak memory can be told apart. Imports of a contender's library are
@@ -25,6 +25,7 @@ Call = Callable[[], Any]
 
 DEPTH, SIGMA_W, SIGMA_B = 3, 1.5, 0.05
 INPUTS, TEST_POINTS = 30, 200
+NEIGHBOURS = 3
 NPEET_COMMIT = "8b0d948"  # it has no releases
 KEPT_TIMES = 10  # covariances at so many times are kept for comparison: all of them would not travel
 
@@ -48,8 +49,32 @@ class Problem:
         """Times on the peer's clock: its loss is a mean over the n k outputs, ours a sum, so tau = t/(n k), k = 1."""
         return np.geomspace(1, 1e6, self.times)
 
+    @property
+    def setting(self) -> str:
+        return self.activation
+
     def architecture(self) -> dict[str, Any]:
         return {"depth": DEPTH, "activation": self.activation, "sigma_w": SIGMA_W, "sigma_b": SIGMA_B}
+
+
+@dataclass(frozen=True)
+class Samples:
+    """n samples of `dims` independent normal pairs that share `information` nats in all."""
+
+    n: int
+    dims: int
+    information: float
+    times: int = 0
+
+    @property
+    def setting(self) -> str:
+        return f"{self.dims}+{self.dims} dimensions"
+
+    def data(self) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng([self.n, self.dims])
+        rho = np.sqrt(1 - np.exp(-2 * self.information / self.dims))
+        x, noise = rng.standard_normal((2, self.n, self.dims))
+        return x, rho * x + np.sqrt(1 - rho**2) * noise
 
 
 class Measurement(NamedTuple):
@@ -60,7 +85,7 @@ class Measurement(NamedTuple):
     outputs: Outputs | None
 
 
-def measure(contender: str, problem: Problem, keep: bool) -> Measurement:
+def measure(contender: str, problem: Any, keep: bool) -> Measurement:
     """One timed call. The contender is built (data, compiled functions, not their compilation) at its first call."""
     call = _built(contender, problem)
     gc.collect()
@@ -82,7 +107,7 @@ def _peak_gb() -> float:
 
 
 @cache
-def _built(contender: str, problem: Problem) -> Call:
+def _built(contender: str, problem: Any) -> Call:
     return BUILDERS[contender](problem)
 
 
@@ -177,7 +202,19 @@ def _peer_ensemble(problem: Problem, whole: bool) -> Call:
     return lambda: jax.block_until_ready(run(*arguments))
 
 
-BUILDERS: dict[str, Callable[[Problem], Call]] = {
+def _ours_ksg(problem: Samples) -> Call:
+    from itdl.estimators import ksg
+
+    x, y = problem.data()
+    return lambda: ksg(x, y, NEIGHBOURS)
+
+
+def _peer_ksg(problem: Samples) -> Call:
+    peer, (x, y) = npeet(), problem.data()
+    return lambda: peer.mi(x, y, k=NEIGHBOURS, base=np.e)
+
+
+BUILDERS: dict[str, Callable[[Any], Call]] = {
     "ours: kernels": _ours_kernels,
     "ours: variance": lambda p: _ours_ensemble(p, cov=False),
     "ours: covariance": lambda p: _ours_ensemble(p, cov=True),
@@ -186,12 +223,16 @@ BUILDERS: dict[str, Callable[[Problem], Call]] = {
     "peer: kernels": _peer_kernels,
     "peer: one call": lambda p: _peer_ensemble(p, whole=False),
     "peer: compiled": lambda p: _peer_ensemble(p, whole=True),
+    "ours: neighbours": _ours_ksg,
+    "peer: neighbours": _peer_ksg,
 }
 
 
 def _outputs(contender: str, result: Any) -> Outputs:
     if contender == "ours: eigh alone":
         return {}
+    if contender.endswith("neighbours"):
+        return {"information": np.asarray(result)}
     if contender.endswith("kernels"):
         return {"nngp": np.asarray(result[0]), "ntk": np.asarray(result[1])}
     if contender == "per time":

@@ -22,7 +22,7 @@ def header(machine: dict[str, Any]) -> str:
 
 def text(task: dict[str, Any]) -> str:
     """One task: its ratios, what was demanded beside them, first calls and memory."""
-    lines = [f"\n{task['task']}, {task['activation']}, n = {task['n']}"]
+    lines = [f"\n{task['task']}, {task['setting']}, n = {task['n']}"]
     for name, r in task["ratios"].items():
         lines.append(
             f"  {name:52} ours {r['ours_s']:7.3f} s  peer {r['peer_s']:7.3f} s  "
@@ -50,7 +50,7 @@ def verdict(task: dict[str, Any], ratio: dict[str, float]) -> str:
 def markdown(found: dict[str, Any]) -> str:
     """The short table, one line per ratio, and the memory of the task with the most times."""
     lines = [
-        "| computation | activation | n | ours, CPU s | peer, CPU s | ratio: median [min, max] | goal | deviation |",
+        "| computation | setting | n | ours, CPU s | peer, CPU s | ratio: median [min, max] | goal | deviation |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for task in found["tasks"]:
@@ -58,7 +58,7 @@ def markdown(found: dict[str, Any]) -> str:
         for name, r in task["ratios"].items():
             cells = (
                 name,
-                task["activation"],
+                task["setting"],
                 task["n"],
                 f"{r['ours_s']:.3f}",
                 f"{r['peer_s']:.3f}",
@@ -69,7 +69,8 @@ def markdown(found: dict[str, Any]) -> str:
             lines.append("| " + " | ".join(map(str, cells)) + " |")
     longest = max(found["tasks"], key=lambda task: task["times"])
     peaks = ", ".join(f"{name} {gb:.2f} GB" for name, gb in longest["peak_gb"].items())
-    return "\n".join([header(found["machine"]), "", *lines, "", f"Peak memory, {longest['times']} times: {peaks}."])
+    memory = ["", f"Peak memory, {longest['times']} times: {peaks}."] if longest["times"] else []
+    return "\n".join([header(found["machine"]), "", *lines, *memory])
 
 
 def rounded(found: Any) -> Any:

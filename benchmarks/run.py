@@ -1,4 +1,4 @@
-"""Ours against google/neural-tangents: `make bench`, or `.venv-bench/bin/python benchmarks/run.py [--n N] [--save]`.
+"""Ours against the peers: `make bench`, or `.venv-bench/bin/python benchmarks/run.py [--n N] [--only TASK] [--save]`.
 
 Measured is CPU time on one thread; contenders take turns, and what counts is the ratio of neighbours in turn. A ratio
 is worth nothing beside a wrong answer, so each task compares the results of the same run and says what it demands.
@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import report
 import threadpoolctl
-from contenders import Measurement, Outputs, Problem, measure, pin
+from contenders import Measurement, Outputs, Problem, Samples, measure, pin
 
 RESULTS = Path(__file__).parent / "results"
 ONE_THREAD = {
@@ -32,7 +32,7 @@ ONE_THREAD = {
     "JAX_PLATFORMS": "cpu",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
 }
-PACKAGES = ("numpy", "scipy", "jax", "jaxlib", "neural-tangents")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "jax", "jaxlib", "neural-tangents", "NPEET")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Task:
     """Contenders that take turns on one problem, and the ratios that are read off: name -> (peer, ours, goal or 0)."""
 
     name: str
-    problem: Problem
+    problem: Problem | Samples
     contenders: tuple[str, ...]
     ratios: dict[str, tuple[str, str, float]]
     turns: int = 5
@@ -62,6 +62,11 @@ def ensemble(activation: str, n: int, times: int) -> Task:
     return Task("ensemble", Problem(activation, n, times), contenders, ratios)
 
 
+def neighbours(n: int, dims: int, information: float) -> Task:
+    ratios = {"information by neighbours": ("peer: neighbours", "ours: neighbours", 4.0 * (n == 10_000 and dims == 5))}
+    return Task("neighbours", Samples(n, dims, information), ("ours: neighbours", "peer: neighbours"), ratios, turns=15)
+
+
 def tasks(sizes: list[int]) -> Iterator[Task]:
     for n in sizes:
         yield from (kernels(activation, n) for activation in ("erf", "relu"))
@@ -70,6 +75,11 @@ def tasks(sizes: list[int]) -> Iterator[Task]:
     if 1000 in sizes:
         yield ensemble("relu", 1000, 100)
         yield ensemble("erf", 1000, 1000)
+    if not _installed("NPEET"):
+        print("NPEET is not installed (see requirements-git.txt): neighbours are not compared")
+        return
+    for n in (1000, 10_000):
+        yield from (neighbours(n, *problem) for problem in ((1, 1.0), (5, 2.0), (20, 4.0)))
 
 
 def run(task: Task) -> dict[str, Any]:
@@ -90,7 +100,7 @@ def run(task: Task) -> dict[str, Any]:
     cpu = {name: [t[name].cpu for t in turns] for name in task.contenders}
     return {
         "task": task.name,
-        "activation": task.problem.activation,
+        "setting": task.problem.setting,
         "n": task.problem.n,
         "times": task.problem.times,
         "cpu_s": cpu,
@@ -113,7 +123,10 @@ def deviations(task: Task, outputs: dict[str, Outputs], stack: ExitStack) -> dic
 
     Kernels relative to their largest entry, the rest absolute: outputs and prior variances are of order one.
     """
-    erf = task.problem.activation == "erf"
+    if task.name == "neighbours":
+        ours, peer = (float(o["information"]) for o in outputs.values())
+        return {"information": (abs(ours - peer), 1e-10)}
+    erf = task.problem.setting == "erf"
     if task.name == "kernels":
         allowed = 1e-12 if erf else 1e-7  # the peer's ReLU NTK of a point with itself is off by 1e-8
         return {name: (_relative(*(o[name] for o in outputs.values())), allowed) for name in ("nngp", "ntk")}
@@ -147,8 +160,12 @@ def machine() -> dict[str, Any]:
         "load": os.getloadavg()[0],
         "blas": ", ".join(blas),
         "python": platform.python_version(),
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": {package: version(package) for package in PACKAGES if _installed(package)},
     }
+
+
+def _installed(package: str) -> bool:
+    return any(distribution.name == package for distribution in distributions())
 
 
 def file_name(machine: dict[str, Any]) -> str:
@@ -166,12 +183,15 @@ def cpu_name() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--save", action="store_true", help="also write benchmarks/results/<date>-<cpu>.json")
+    parser.add_argument("--only", nargs="+", help="kernels, ensemble, neighbours; all without it")
     parser.add_argument("--n", type=int, nargs="+", default=[500, 1000, 2000], help="sizes; 500 takes a minute")
     options = parser.parse_args()
     os.environ.update(ONE_THREAD)  # the contenders' processes inherit it before they import anything
     found: dict[str, Any] = {"machine": machine(), "tasks": []}
     print(report.header(found["machine"]), flush=True)
     for task in tasks(options.n):
+        if options.only and task.name not in options.only:
+            continue
         found["tasks"].append(run(task))
         print(report.text(found["tasks"][-1]), flush=True)
     if options.save:

@@ -112,7 +112,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
             "_inside(_Slabs(y), radius), _inside(_Slabs(y)",
         ),
         ("_inside_line(z[:, 1], radius)", "_inside_line(z[:, 0], radius)"),
-        ("query(z, [k + 1]", "query(z, [k]"),
+        ("query(z, [k + 1]", "query(z, [k + 2]"),
         ("np.partition(distances, k, axis=1)[:, k]  #", "np.partition(distances, k - 1, axis=1)[:, k - 1]  #"),
         ("> len(rows) * n:", "> len(rows) * n or True:"),
         ("possible ^ sure)", "possible)"),

@@ -56,5 +56,5 @@ def test_a_ratio_counts_only_beside_a_right_answer(
 
 def test_a_deviation_above_the_allowed_one_is_named_in_the_text(report: ModuleType) -> None:
     task = _task(1e-11, 9.0, 3.0)
-    task |= {"task": "kernels", "activation": "erf", "n": 9, "first_call_cpu_s": {}, "cpu_s": {}}
+    task |= {"task": "kernels", "setting": "erf", "n": 9, "first_call_cpu_s": {}, "cpu_s": {}}
     assert "1.0e-11, allowed 1e-12: VIOLATED" in report.text(task)
