@@ -6,10 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws import LAW, SEEDS, covariances, matrices
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.special import logsumexp
+from scipy.special import log_softmax, logsumexp
 
 from itdl.checks import Array, BadInput
-from itdl.numerics import log_mean_exp, logdet, row_skeleton, times_upper, upper_half
+from itdl.numerics import (
+    AndersonMixing,
+    log_mean_exp,
+    log_normalise,
+    logdet,
+    row_skeleton,
+    times_upper,
+    upper_half,
+)
 
 
 def test_logdet_by_hand() -> None:
@@ -113,3 +121,71 @@ def test_times_upper_reads_only_the_upper_triangle() -> None:
     assert_allclose(times_upper(b, u), b @ np.triu(u), rtol=1e-13)
     assert_array_equal(b, kept[0])
     assert_array_equal(u, kept[1])
+
+
+# Fixed points
+
+
+@LAW
+@given(matrices(3, 4, bound=900))
+def test_log_normalise_agrees_with_scipy(a: Array) -> None:
+    assert_allclose(log_normalise(a), log_softmax(a, axis=1), rtol=1e-12, atol=1e-12)
+    assert_allclose(log_normalise(a, axis=0), log_softmax(a, axis=0), rtol=1e-12, atol=1e-12)
+
+
+def linear_maps(seed: int, rows: int, n: int) -> tuple[Array, Array]:
+    """Contractions x -> A x + b, symmetric, slow: eigenvalues up to 0.999."""
+    rng = np.random.default_rng(seed)
+    bases = np.linalg.qr(rng.standard_normal((rows, n, n)))[0]
+    values = 0.999 - np.linspace(0, 1.2, n)
+    return bases * values @ bases.swapaxes(1, 2), rng.standard_normal((rows, n))
+
+
+def iterate(a: Array, b: Array, calls: int, memory: int, forgotten: dict[int, Array] | None = None) -> Array:
+    mixing, x = AndersonMixing(memory), np.zeros_like(b)
+    for k in range(calls):
+        if forgotten and k in forgotten:
+            mixing.forget(forgotten[k])
+        x = mixing(x, (a @ x[:, :, None])[:, :, 0] + b, np.ones_like(x))
+    return x
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mixing_solves_linear_problems_in_as_many_steps_as_dimensions(seed: int) -> None:
+    a, b = linear_maps(seed, rows=4, n=5)
+    exact = np.linalg.solve(np.eye(5) - a, b[:, :, None])[:, :, 0]
+    size = np.abs(exact).max()
+    assert_allclose(iterate(a, b, 7, memory=6), exact, atol=1e-6 * size)
+    # Plain iteration would need thousands of steps.
+    assert np.abs(iterate(a, b, 7, memory=6) - exact).max() < 1e-3 * np.abs(b - exact).max()
+
+
+def test_mixing_takes_the_plain_step_first_and_keeps_rows_apart() -> None:
+    a, b = linear_maps(0, rows=3, n=4)
+    assert_array_equal(iterate(a, b, 1, memory=3), b)
+    together = iterate(a, b, 6, memory=3)
+    for i in range(3):
+        assert_allclose(iterate(a[i : i + 1], b[i : i + 1], 6, memory=3)[0], together[i], rtol=1e-6)
+
+
+def test_mixing_forgets_only_the_rows_it_is_told_to() -> None:
+    a, b = linear_maps(1, rows=2, n=4)
+    kept, reset = iterate(a, b, 5, 4), iterate(a, b, 5, 4, {4: np.array([True, False])})
+    assert_allclose(reset[1], kept[1], rtol=1e-9)
+    assert np.abs(reset[0] - kept[0]).max() > 1e-6
+    # With one step remembered, the proposal is the secant step of the last two points.
+    last, before = iterate(a, b, 4, 4)[0], iterate(a, b, 3, 4)[0]
+    g, h = a[0] @ last + b[0], a[0] @ before + b[0]
+    f, e = g - last, h - before
+    weight = f @ (f - e) / ((f - e) @ (f - e))
+    assert_allclose(reset[0], g - weight * (g - h), rtol=1e-8)
+
+
+def test_mixing_measures_steps_in_its_metric() -> None:
+    # A direction without weight is ignored: here the first coordinate alone decides.
+    mixing, weight = AndersonMixing(2), np.array([[1.0, 0.0]])
+    points, images = np.array([[[0.0, 0.0]], [[1.0, 3.0]]]), np.array([[[1.0, 3.0]], [[1.5, 100.0]]])
+    mixing(points[0], images[0], weight)
+    proposal = mixing(points[1], images[1], weight)
+    # Steps 1 and 0.5 extrapolate to zero at twice the last difference.
+    assert_allclose(proposal, images[1] + (images[1] - images[0]), rtol=1e-9)

@@ -52,7 +52,8 @@ def random_joint(rng: np.random.Generator, n_x: int, n_y: int, alpha: float, flo
 class Contraction:
     """`value` eta, in [lambda_2, 1]; the q(x) (X,) that attains it, p(x) itself where the supremum is at q -> p.
 
-    Certificates: `residual`, D[next q || q] of the last step; `agreeing`, the share of starts within 1e-4 of it, relatively.
+    Certificates: `residual`, D[next q || q] of the last step; `agreeing`, the share of starts that came within a
+    factor 1e-4 of it.
     """
 
     value: float
@@ -72,25 +73,29 @@ def contraction(
     """
     px, pyx = channel(pxy)
     near = 1 / critical_betas(pxy).ib
+    if near == 0:
+        return Contraction(0.0, px, 0.0, 1.0)  # independent: nothing is left of any divergence
     rng = stream(seed, "contraction")
     vertices = 0.99 * np.eye(len(px)) + 0.01 * px
     sharp = rng.dirichlet(np.full(len(px), 0.3), size=starts // 2)
     log_q = np.log(
         np.vstack([vertices, 0.99 * sharp + 0.01 * px, rng.dirichlet(np.ones(len(px)), starts - len(sharp))])
     )
-    best, residual = np.zeros(len(log_q)), np.full(len(log_q), np.inf)
+    best, residual = np.full(len(log_q), near), np.full(len(log_q), np.inf)
     on = np.arange(len(log_q))
     for _ in range(max_iter):
         q = np.exp(log_q[on])
-        below = rel_entr(q, px).sum(axis=1)
+        distance = rel_entr(q, px).sum(axis=1)
+        # Nearer to p the ratio is 0/0 in floating point, and known: lambda_2 at most.
+        close = distance < 1e-8
+        best[on[close]], residual[on[close]] = near, 0
+        on, q, distance = on[~close], q[~close], distance[~close]
         log_ratio = np.log(np.maximum(q @ pyx, 1e-300)) - np.log(np.maximum(px @ pyx, 1e-300))
-        best[on] = ((q @ pyx) * log_ratio).sum(axis=1) / below
-        step = np.log(px) + log_ratio @ pyx.T / np.maximum(best[on], 1e-300)[:, None]
+        best[on] = ((q @ pyx) * log_ratio).sum(axis=1) / distance
+        step = np.log(px) + log_ratio @ pyx.T / best[on, None]
         log_q[on] = step - logsumexp(step, axis=1, keepdims=True)
         residual[on] = rel_entr(np.exp(log_q[on]), q).sum(axis=1)
-        # Nearer to p the ratio is 0/0 in floating point, and known: lambda_2 at most.
-        best[on[below < 1e-8]] = near
-        on = on[(residual[on] > tol) & (below >= 1e-8)]
+        on = on[residual[on] > tol]
         if not len(on):
             break
     winner = int(np.argmax(best))
@@ -107,7 +112,7 @@ def stability(pxy: ArrayLike, curve: Curve, *, dual: bool = False) -> Array:
     IB: the second of the squared singular values of sqrt(p(x|t)) p(y|x) / sqrt(p(y|t)). Dual: the first of those of
     sqrt(p(x|t)) L(x, y) sqrt(p(y|t)), L = log p(y|x) centred over y under p(y|t), then over x under p(x|t).
     """
-    px, pyx = channel(pxy)
+    px, pyx = _fitting(pxy, curve)
     matrices = np.zeros((*curve.weights.shape, *pyx.shape))
     alive = curve.weights > ALIVE
     posterior = (curve.encoder * px[:, None]).swapaxes(1, 2)[alive] / curve.weights[alive][:, None]
@@ -132,7 +137,7 @@ def worthwhile(pxy: ArrayLike, curve: Curve, decoders: ArrayLike, *, dual: bool 
     Above 1, the cluster lowers the functional; at a cluster in use it is 1; at most 1 everywhere is necessary for a
     global minimum.
     """
-    px, pyx = channel(pxy)
+    px, pyx = _fitting(pxy, curve)
     r = simplex("decoders", decoders)
     if r.ndim != 2 or r.shape[1] != pyx.shape[1]:
         raise BadInput(f"decoders have shape {r.shape}; they must be a matrix of {pyx.shape[1]} columns, one per label")
@@ -144,6 +149,18 @@ def worthwhile(pxy: ArrayLike, curve: Curve, decoders: ArrayLike, *, dual: bool 
         growth = -beta * problem.distortions(r) - logsumexp(exponent, axis=1, keepdims=True)
         factors[b] = np.exp(logsumexp(growth, axis=0, b=px[:, None]))
     return factors
+
+
+def _fitting(pxy: ArrayLike, curve: Curve) -> tuple[Array, Array]:
+    """p(x) and p(y|x), if the curve can be a solution of theirs."""
+    px, pyx = channel(pxy)
+    n_x, n_y = curve.encoder.shape[1], curve.decoder.shape[2]
+    if pyx.shape != (n_x, n_y):
+        raise BadInput(
+            f"curve has {n_x} inputs and {n_y} labels, but pxy has {pyx.shape[0]} and {pyx.shape[1]}; pass the joint "
+            "that it was solved for"
+        )
+    return px, pyx
 
 
 @dataclass(frozen=True)
