@@ -42,7 +42,7 @@ def ball_counts(x: Array, y: Array, k: int) -> tuple[Indices, Indices]:
     z = np.hstack([x, y])
     if z.shape[1] == 2:
         neighbour = cKDTree(z).query(z, [k + 1], p=np.inf)[1][:, 0]
-        radius = _distances(z, np.arange(len(z)), neighbour)
+        radius = _distances(_columns(z), np.arange(len(z)), neighbour)
         return _inside_line(z[:, 0], radius), _inside_line(z[:, 1], radius)
     slabs = _Slabs(z)
     radius = _kth_distance(slabs, _bounds(z, k), k)
@@ -51,24 +51,24 @@ def ball_counts(x: Array, y: Array, k: int) -> tuple[Indices, Indices]:
 
 def _kth_distance(slabs: _Slabs, bound: Array, k: int) -> Array:
     """Distance of each point to its k-th neighbour, which is not above `bound`.   -> (N,)."""
-    z, n, found = slabs.z, len(bound), np.empty_like(bound)
+    columns, n, found = slabs.columns, len(bound), np.empty_like(bound)
     for rows in slabs.batches(bound):
         levels = slabs.outer(rows, bound[rows])
         start, near = slabs.between(levels, slabs.window(levels))
         if CROWDED * int(np.bitwise_count(near).sum(dtype=np.int64)) > len(rows) * n:
-            distances = _distances(z, rows[:, None], np.arange(n))
+            distances = _distances(columns, rows[:, None], np.arange(n))
         else:
             i, j = slabs.members(start, near)
-            distances = _padded(i, _distances(z, rows[i], j), len(rows))
+            distances = _padded(i, _distances(columns, rows[i], j), len(rows))
         found[rows] = np.partition(distances, k, axis=1)[:, k]  # the nearest is the point itself
     return found
 
 
 def _inside(slabs: _Slabs, radius: Array) -> Indices:
     """How many others lie strictly within `radius` of each point.   -> (N,)."""
-    x, counts = slabs.z, np.empty(len(radius), dtype=np.int64)
-    if x.shape[1] == 1:
-        return _inside_line(x[:, 0], radius)
+    counts = np.empty(len(radius), dtype=np.int64)
+    if len(slabs.columns) == 1:
+        return _inside_line(slabs.columns[0], radius)
     for rows in slabs.batches(radius):
         r = radius[rows]
         outer = slabs.outer(rows, r)
@@ -76,7 +76,7 @@ def _inside(slabs: _Slabs, radius: Array) -> Indices:
         start, possible = slabs.between(outer, window)
         _, sure = slabs.between(slabs.inner(rows, r, outer), window)
         i, j = slabs.members(start, possible ^ sure)
-        edge = np.bincount(i[_distances(x, rows[i], j) < r[i]], minlength=len(rows))
+        edge = np.bincount(i[_distances(slabs.columns, rows[i], j) < r[i]], minlength=len(rows))
         counts[rows] = np.bitwise_count(sure).sum(axis=1, dtype=np.int64) + edge - 1  # itself
     return counts
 
@@ -90,9 +90,8 @@ class _Slabs:
 
     def __init__(self, z: Array) -> None:
         n = len(z)
-        self.z = z
         self.step = -(-n // CUTS)
-        self.columns = list(np.ascontiguousarray(z.T))
+        self.columns = _columns(z)
         self.order = np.argsort(self.columns[0], kind="stable")
         self.below: list[Bits] = []
         self.first_out: list[Array] = []  # of l steps, the smallest value outside
@@ -112,7 +111,6 @@ class _Slabs:
     def of_first(self, d: int) -> _Slabs:
         """The same tables for the first d coordinates alone."""
         part = copy(self)
-        part.z = self.z[:, :d]
         part.columns, part.below = self.columns[:d], self.below[:d]
         part.first_out, part.last_in = self.first_out[:d], self.last_in[:d]
         return part
@@ -190,19 +188,23 @@ def _bounds(z: Array, k: int) -> Array:
         values = np.take_along_axis(points, widest[:, None, None], axis=2)[..., 0]
         split = np.argpartition(values, values.shape[1] // 2, axis=1)
         leaves = np.take_along_axis(leaves, split, axis=1).reshape(2 * len(leaves), -1)
-    bound = np.full(n, np.inf)
+    columns, bound = _columns(z), np.full(n, np.inf)
     for leaf in leaves:
-        distance = _distances(z, leaf[:, None] % n, leaf % n)
+        distance = _distances(columns, leaf[:, None] % n, leaf % n)
         distance[:, leaf >= n] = np.inf
         np.minimum.at(bound, leaf % n, np.partition(distance, k, axis=1)[:, k])
     return bound
 
 
-def _distances(z: Array, i: Indices, j: Indices) -> Array:
+def _columns(z: Array) -> list[Array]:
+    return list(np.ascontiguousarray(z.T))
+
+
+def _distances(columns: list[Array], i: Indices, j: Indices) -> Array:
     """max_d |z_id - z_jd|, for i and j that broadcast."""
-    farthest: Array = np.abs(z[i, 0] - z[j, 0])
-    for column in z.T[1:]:
-        difference = column[i] - column[j]
+    farthest: Array = np.abs(columns[0].take(i) - columns[0].take(j))
+    for column in columns[1:]:
+        difference = column.take(i) - column.take(j)
         np.maximum(farthest, np.abs(difference, out=difference), out=farthest)
     return farthest
 
