@@ -64,7 +64,7 @@ def ensemble(activation: str, n: int, times: int) -> Task:
 
 def neighbours(n: int, dims: int, information: float) -> Task:
     ratios = {"information by neighbours": ("peer: neighbours", "ours: neighbours", 4.0 * (n == 10_000 and dims == 5))}
-    return Task("neighbours", Samples(n, dims, information), ("ours: neighbours", "peer: neighbours"), ratios, turns=15)
+    return Task("neighbours", Samples(n, dims, information), ("ours: neighbours", "peer: neighbours"), ratios, turns=9)
 
 
 def tasks(sizes: list[int]) -> Iterator[Task]:
@@ -195,7 +195,7 @@ def main() -> None:
         found["tasks"].append(run(task))
         print(report.text(found["tasks"][-1]), flush=True)
     if options.save:
-        path = RESULTS / f"{file_name(found['machine'])}.json"
+        path = RESULTS / f"{'-'.join([file_name(found['machine']), *(options.only or [])])}.json"
         path.write_text(json.dumps(report.rounded(found), indent=1) + "\n")
         print(f"saved benchmarks/results/{path.name}; write its table into README.md: {report.COMMAND}")
 
