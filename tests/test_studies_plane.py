@@ -157,12 +157,9 @@ def test_falls_and_peaks_by_hand() -> None:
 
 def test_the_turning_point_comes_after_the_highest() -> None:
     epochs = np.array([0, 1, 10, 100])
-    assert read.turning_point(np.array([[0.5, 3, 0.9, 0.2], [2, 3, 2, 1.5], [3, 2, 1.5, 0.5]]), epochs).tolist() == [
-        10,
-        100,
-        100,
-    ]
-    assert read.turning_point(np.array([[0.5, 3, 2.5, 0.2]]), epochs, level=2.8).tolist() == [10]
+    curves = np.array([[0.5, 4, 0.25, 0.2], [2, 3, 2, 1.5], [3, 2, 10, 0.1], [0.5, 0.4, 0.3, 0.2]])
+    assert_allclose(read.turning_point(curves, epochs), [10**0.5, 100, 10**1.5, 1])
+    assert_allclose(read.turning_point(np.array([[0.5, 8, 2, 1]]), epochs, level=4.0), 10**0.5)
 
 
 def test_rank_correlations_from_the_peak_on() -> None:

@@ -36,10 +36,20 @@ def compression_share(i_x: Array, epochs: Array, least: float) -> Array:
 
 
 def turning_point(curve: Array, epochs: Array, level: float = 1.0) -> Array:
-    """First epoch after the highest point of a curve at which it is below `level`, or the last.   (..., E) -> (...)."""
-    late = np.arange(curve.shape[-1]) > curve.argmax(axis=-1)[..., None]
-    below = late & (curve < level)
-    return np.asarray(np.where(below.any(axis=-1), epochs[below.argmax(axis=-1)], epochs[-1]))
+    """When a curve, after its highest point, first falls below `level`; the last epoch if never.   (M, E) -> (M,).
+
+    Between snapshots, both epoch and curve are taken to change by equal factors; epoch 0 counts as 1.
+    """
+    found, at = [], np.log(np.maximum(epochs, 1))
+    for row in np.log(curve / level):
+        below = np.flatnonzero((np.arange(len(row)) > row.argmax()) & (row < 0))
+        if len(below) == 0:
+            found.append(at[-1])
+            continue
+        first = below[0]
+        share = max(row[first - 1], 0) / (max(row[first - 1], 0) - row[first])
+        found.append(at[first - 1] + share * (at[first] - at[first - 1]))
+    return np.exp(found)
 
 
 def rank_from_peak(i_x: Array, other: Array) -> Array:
