@@ -147,15 +147,18 @@ def random_curves(*, seed: int, index: int, n_x: int, n_y: int, alpha: float, po
 
 
 def forms(*, points: int) -> Result:
-    """On the one-feature family: distance of the decoders from it (points,), and dualExpIB against the tabular dual."""
+    """On the one-feature family: distance of living decoders from it (points,), and dualExpIB against the tables."""
     features, multipliers = FAMILY
     pxy, betas = exponential_family.joint(features, multipliers), 2.0 ** np.linspace(1, 6, points)
     ib, dual = (solve(pxy, betas) for solve in SOLVERS.values())
     inside = exponential_family.solve_dual(features, multipliers, betas, start=dual.encoder)
+    away = {
+        kind: np.where(curve.weights > 1e-6, exponential_family.distance(curve.decoder, multipliers), 0).max(axis=1)
+        for kind, curve in (("ib", ib), ("dual", dual))
+    }
     return {
         "betas": betas,
-        "ib": exponential_family.distance(ib.decoder, multipliers).max(axis=1),
-        "dual": exponential_family.distance(dual.decoder, multipliers).max(axis=1),
+        **away,
         "difference": np.abs(inside.objective - dual.objective),
         "difference_ib": np.abs(inside.objective - ib.objective),
     }
