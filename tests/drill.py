@@ -154,12 +154,15 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
             "    while (move := (low > 0) & (x - values[np.maximum(low - 1, 0)] < radius)).any():",
             "    while (move := low < 0).any():",
         ),
-        ("    while (move := x - values[np.minimum(low, last)] >= radius).any():\n        low += move\n", ""),
+        (
+            "    while (move := (low <= last) & (x - values[np.minimum(low, last)] >= radius)).any():",
+            "    while (move := low < 0).any():",
+        ),
         (
             "    while (move := (high <= last) & (values[np.minimum(high, last)] - x < radius)).any():",
             "    while (move := high < 0).any():",
         ),
-        ("    while (move := values[high - 1] - x >= radius).any():\n        high -= move\n", ""),
+        ("    while (move := (high > 0) & (values[high - 1] - x >= radius)).any():\n        high -= move\n", ""),
         ("return high - low - 1", "return high - low"),
     ],
     "layer_information": [

@@ -228,10 +228,10 @@ def _inside_line(x: Array, radius: Array) -> Indices:
     low, high = np.searchsorted(values, x - radius), np.searchsorted(values, x + radius)
     while (move := (low > 0) & (x - values[np.maximum(low - 1, 0)] < radius)).any():
         low -= move
-    while (move := x - values[np.minimum(low, last)] >= radius).any():
+    while (move := (low <= last) & (x - values[np.minimum(low, last)] >= radius)).any():
         low += move
     while (move := (high <= last) & (values[np.minimum(high, last)] - x < radius)).any():
         high += move
-    while (move := values[high - 1] - x >= radius).any():
+    while (move := (high > 0) & (values[high - 1] - x >= radius)).any():
         high -= move
     return high - low - 1
