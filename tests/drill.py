@@ -114,14 +114,9 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("_inside_line(z[:, 1], radius)", "_inside_line(z[:, 0], radius)"),
         ("query(z, [k + 1]", "query(z, [k + 2]"),
         ("np.partition(distances, k, axis=1)[:, k]  #", "np.partition(distances, k - 1, axis=1)[:, k - 1]  #"),
-        ("> len(rows) * n:", "> len(rows) * n or True:"),
         ("possible ^ sure)", "possible)"),
         ("< r[i]], minlength", "<= r[i]], minlength"),
         ("+ edge - 1  # itself", "+ edge"),
-        (
-            "    if x.shape[1] == 1:\n        return _inside_line",
-            "    if x.shape[1] == 0:\n        return _inside_line",
-        ),
         ("order[np.minimum(cuts[1:] * self.step, n) - 1]", "order[np.minimum(cuts[1:] * self.step, n) - 2]"),
         (
             "self.first_out.append(values[order[:: self.step]])",
