@@ -130,8 +130,8 @@ def unseen(
     The truth is an exponential family with Gaussian features; only the first `n_seen` inputs occur in the samples.
     `known_ib`, `known_dual`: bottleneck of the family fitted to them, extended to new inputs by their features, or with
     `shuffled` by those of another new input; `..._drawn`: one t instead of the average; `known_ib_geometric`: with the
-    geometric decoder. `nearest_ib`, `nearest_dual`: bottleneck of the smoothed counts, a new input encoded as the
-    nearest seen one. `fit`, `nearest`: the same two without any bottleneck.
+    geometric decoder. `nearest_ib`: IB of the smoothed counts, a new input encoded as the nearest seen one.
+    `fit`, `nearest`: the same two without any bottleneck.
     """
     stream = rng.stream(seed, NAME, "unseen", index)
     features, truth = stream.standard_normal((n_seen + n_new, n_features)), stream.normal(0, 1.2, (n_features, n_y))
@@ -145,17 +145,15 @@ def unseen(
     smoothed = (counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True)
     nearest = _nearest(features[n_seen:], features[:n_seen])
     result: Result = {"fit": _loss(new, there), "nearest": _loss(new, smoothed[nearest])}
+    blind = at_rates(smoothed / n_seen, np.array(rates), "ib", n_clusters=clusters)
+    result["nearest_ib"] = _loss(new, blind.encoder[:, nearest] @ blind.decoder)
     for kind in SOLVERS:
         curve = at_rates(here, np.array(rates), kind, n_clusters=clusters)
-        blind = at_rates(smoothed / n_seen, np.array(rates), kind, n_clusters=clusters)
-        q = extend(curve, there, kind)
+        q, gain = extend(curve, there, kind), rel_entr(new[:, None], curve.decoder[:, None]).sum(axis=3)
         result |= {
             f"known_{kind}": _loss(new, q @ curve.decoder),
-            f"known_{kind}_drawn": (q * rel_entr(new[:, None], curve.decoder[:, None]).sum(axis=3))
-            .sum(axis=2)
-            .mean(axis=1),
+            f"known_{kind}_drawn": (q * gain).sum(axis=2).mean(axis=1),
             f"known_{kind}_geometric": _loss(new, q @ geometric_decoder(here, curve.encoder)),
-            f"nearest_{kind}": _loss(new, blind.encoder[:, nearest] @ blind.decoder),
             f"{kind}_i_xt": curve.i_xt,
         }
     return result
