@@ -12,16 +12,19 @@ OTHER: Array = np.log([[0.9, 0.2, 0.8], [0.1, 0.9, 0.1]])
 
 
 def test_sums_give_weights_and_arithmetic_or_geometric_means() -> None:
-    sums = np.array([[0.1, 0.3, 0.4]])
-    assert_allclose(np.exp(codebooks.from_sums(sums, geometric=False)), [[0.4, 0.25, 0.75]])
+    sums = np.array([[0.4, 0.1, 0.3]])
+    assert_allclose(np.exp(codebooks.from_sums(sums, geometric=False)[0]), [[0.4, 0.25, 0.75]])
     logs = 0.25 * np.log([0.2, 0.8]) + 0.15 * np.log([0.5, 0.5])
     expected = np.exp(logs / 0.4) / np.exp(logs / 0.4).sum()
-    found = codebooks.from_sums(np.array([[*logs, 0.4]]), geometric=True)
+    found, weight = codebooks.from_sums(np.array([[0.4, *logs]]), geometric=True)
     assert_allclose(np.exp(found), [[0.4, *expected]])
+    assert_allclose(weight, codebooks.metric(found))
+    arithmetic, weight = codebooks.from_sums(sums, geometric=False)
+    assert_allclose(weight, codebooks.metric(arithmetic))
 
 
 def test_a_cluster_that_lost_all_mass_is_kept_at_the_deepest_weight() -> None:
-    found = codebooks.from_sums(np.zeros((1, 3)), geometric=False)
+    found, _ = codebooks.from_sums(np.zeros((1, 3)), geometric=False)
     assert found[0, 0] == codebooks.DEEPEST
     assert np.isfinite(found).all()
 
@@ -40,8 +43,8 @@ def test_the_gap_is_the_jensen_shannon_divergence_of_near_codebooks() -> None:
     joint, other = (np.exp(c[..., :1] + c[..., 1:]).ravel() for c in (ONE, near[0]))
     middle = (joint + other) / 2
     js = 0.5 * (joint @ np.log(joint / middle) + other @ np.log(other / middle))
-    assert_allclose(codebooks.gap(ONE[None], near), js, rtol=1e-3)
-    assert_array_equal(codebooks.gap(ONE[None], ONE[None]), 0)
+    assert_allclose(codebooks.gap(ONE[None], near, codebooks.metric(near)), js, rtol=1e-3)
+    assert_array_equal(codebooks.gap(ONE[None], ONE[None], codebooks.metric(ONE[None])), 0)
 
 
 def test_joining_shares_the_mass() -> None:

@@ -167,20 +167,33 @@ def _options(n_x: int, n_clusters: int | None, restarts: int, seed: int, tol: fl
 def _soft(problem: Clustering, given: Array, options: Options) -> Curve:
     order = np.argsort(given, kind="stable")
     betas = given[order]
-    inner = options._replace(tol=options.tol / 100)  # what a sweep moves grows with beta from codebook to encoder
-    best = Search(problem, betas, inner).best
-    encoders: list[Array] = []
-    residual = np.empty(len(betas))
-    for i, codebook in enumerate(best.codebooks):
-        state, beta = codebook[None], betas[i : i + 1]
-        now = problem.encoder(state, beta)[0]
-        later = problem.encoder(problem.sweep(state, beta)[0], beta)[0]
-        middle = (now + later) / 2
-        residual[i] = float((rel_entr(now, middle) + rel_entr(later, middle)).sum(axis=1)[0] @ problem.px / 2)
-        encoders.append(now[0].T)
+    best = Search(problem, betas, options._replace(tol=options.tol / 10)).best
+    encoders, residual = _encoders(problem, betas, best.codebooks)
+    for closer in (1e-2, 1e-4):  # what a sweep moves grows with beta from codebook to encoder
+        late = np.flatnonzero((residual > options.tol) & (best.sweeps < options.max_iter))
+        starts = [best.codebooks[i] for i in late]
+        more = problem.descend(betas[late], starts, tol=closer * options.tol, max_iter=options.max_iter)
+        redone, residual[late] = _encoders(problem, betas[late], more.codebooks)
+        for i, codebook, encoder in zip(late, more.codebooks, redone, strict=True):
+            best.codebooks[i], encoders[i] = codebook, encoder
+        best.sweeps[late] += more.sweeps
+        best.increase[late] = np.maximum(best.increase[late], more.increase)
     back = np.argsort(order, kind="stable")
     how = residual[back], best.sweeps[back], best.increase[back]
     return evaluated(problem, given, [encoders[i] for i in back], *how, n_clusters=options.limit, tol=options.tol)
+
+
+def _encoders(problem: Clustering, betas: Array, codebooks: list[Array]) -> tuple[list[Array], Array]:
+    """p(t|x) of each codebook, (X, T), and the mean over x of the divergence from the next iterate, (B,)."""
+    encoders, residual = [], np.empty(len(betas))
+    for i, codebook in enumerate(codebooks):
+        state, beta = codebook[None], betas[i : i + 1]
+        now = problem.encoder(state, beta)
+        later = problem.encoder(problem.sweep(state, beta)[0], beta)
+        middle = (now + later) / 2
+        residual[i] = float((rel_entr(now, middle) + rel_entr(later, middle)).sum(axis=1)[0] @ problem.px / 2)
+        encoders.append(now[0].T)
+    return encoders, residual
 
 
 def _hard(problem: Clustering, betas: Array, options: Options) -> Curve:

@@ -28,22 +28,34 @@ __all__ = [
 TINY = 1e-300
 ABSENT = -1e30  # log p(t) of a padded row
 DEEPEST = -460.0  # log p(t) of a cluster that has lost its mass: far below any weight that counts
+SPAN = 690.0  # log-probabilities beyond are cut off: their exponentials leave the range of floating point
 NEGLIGIBLE = 1e-6  # a cluster of less mass may be dropped
 
 
-def from_sums(sums: Array, *, geometric: bool) -> Array:
-    """Codebooks from sum_x p(x, t) (A(x), 1), with A(x) = p(y|x), or log p(y|x) if `geometric`.   Same shape."""
-    mass = sums[..., -1:]
-    mean = sums[..., :-1] / np.maximum(mass, TINY)
+def from_sums(sums: Array, *, geometric: bool) -> tuple[Array, Array]:
+    """Codebooks and their `metric` from sum_x p(x, t) (1, A(x)), A(x) = p(y|x), or log p(y|x) if `geometric`.
+
+    (..., 1 + Y) -> two arrays of the same shape.
+    """
+    mass = np.maximum(sums[..., :1], TINY)
     code = np.empty_like(sums)
-    code[..., :1] = np.maximum(np.log(np.maximum(mass, TINY)), DEEPEST)
-    code[..., 1:] = log_normalise(mean) if geometric else np.log(np.maximum(mean, TINY))
-    return code
+    code[..., :1] = np.maximum(np.log(mass), DEEPEST)
+    if geometric:
+        code[..., 1:] = log_normalise(sums[..., 1:] / mass)
+        return code, metric(code)
+    code[..., 1:] = np.log(np.maximum(sums[..., 1:] / mass, TINY))
+    return code, sums
 
 
 def normalised(state: Array) -> Array:
     """Weights and decoders made to sum to one.   (..., T, 1 + Y) of any logarithms -> same shape."""
-    return np.concatenate([log_normalise(state[..., :1], axis=-2), log_normalise(state[..., 1:])], axis=-1)
+    code = np.empty_like(state)
+    code[..., :1] = log_normalise(state[..., :1], axis=-2)
+    # Products with ones are several times faster than sums and maxima along so short an axis.
+    log_dec = np.clip(state[..., 1:], -SPAN, SPAN)
+    total = np.exp(log_dec) @ np.ones((log_dec.shape[-1], 1))
+    np.subtract(log_dec, np.log(total), out=code[..., 1:])
+    return code
 
 
 def metric(state: Array) -> Array:
@@ -52,10 +64,13 @@ def metric(state: Array) -> Array:
     return np.concatenate([weights, weights * np.exp(state[..., 1:])], axis=-1)
 
 
-def gap(state: Array, image: Array) -> Array:
-    """1/8 sum_t p(t) [(d log p(t))^2 + sum_y p(y|t) (d log p(y|t))^2], which for a small change is the Jensen-Shannon
-    divergence of the two p(t, y).   (B, T, 1 + Y) -> (B,)."""
-    return np.asarray((metric(image) * (image - state) ** 2).sum(axis=(1, 2)) / 8)
+def gap(state: Array, image: Array, weight: Array) -> Array:
+    """1/8 sum_t p(t) [(d log p(t))^2 + sum_y p(y|t) (d log p(y|t))^2], with the `metric` of one of them as weight.
+
+    For a small change it is the Jensen-Shannon divergence of the two p(t, y).   (B, T, 1 + Y) -> (B,).
+    """
+    step = image - state
+    return np.asarray(np.einsum("btn,btn,btn->b", weight, step, step) / 8)
 
 
 def joined(one: Array, other: Array, share: float = 0.5) -> Array:
@@ -82,14 +97,15 @@ def merged(codebook: Array, distance: float, *, geometric: bool) -> Array:
     """Clusters chained by squared Hellinger distances below `distance` put together, those without mass left out."""
     weights, decoders = np.exp(codebook[:, 0]), np.exp(codebook[:, 1:])
     keep = weights > min(NEGLIGIBLE, weights.max() / 2)
-    n, label = connected_components(overlaps(codebook[keep], codebook[keep]) > 1 - distance, directed=False)
-    if n == len(codebook):
+    close = overlaps(codebook[keep], codebook[keep]) > 1 - distance
+    if close.sum() == len(codebook):
         return codebook
+    n, label = connected_components(close, directed=False)
     share = np.zeros((n, len(label)))
     share[label, np.arange(len(label))] = weights[keep]
     features = codebook[keep, 1:] if geometric else decoders[keep]
-    sums = np.hstack([share @ features, share.sum(axis=1, keepdims=True)]) / share.sum()
-    return from_sums(sums, geometric=geometric)
+    sums = np.hstack([share.sum(axis=1, keepdims=True), share @ features]) / share.sum()
+    return from_sums(sums, geometric=geometric)[0]
 
 
 def padded(codebooks: list[Array]) -> Array:
