@@ -86,7 +86,7 @@ class Search:
     def _one_cluster(self) -> None:
         """The one-cluster solution, wherever what was found is not lower."""
         one = self.problem.codebook(np.ones((len(self.problem.px), 1)))
-        value = self.problem.sweep(np.repeat(one[None], len(self.betas), axis=0), self.betas)[1]
+        value = self.problem.sweep(np.repeat(one[None], len(self.betas), axis=0), self.betas)[-1]
         for i in np.flatnonzero(value <= self.best.value + BETTER):
             self.best.codebooks[i], self.best.value[i] = one, value[i]
 
