@@ -206,7 +206,7 @@ def test_layer_information_bounds_the_exact_one_and_is_near_it() -> None:
     assert_allclose(found, exact, atol=0.02)
 
 
-def test_informations_of_the_outputs_add_up_to_information_and_total_correlation() -> None:
+def test_what_the_outputs_know_adds_up_to_information_and_total_correlation() -> None:
     """Where all is Gaussian (W x with constant noise) both sides have closed forms."""
     rng = np.random.default_rng(8)
     w, noise = rng.standard_normal((2, 3)), np.diag([0.3, 0.8])

@@ -217,6 +217,13 @@ def test_rank_correlations_by_hand() -> None:
         generalisation.partial_concordance(a, b, a)
 
 
+def test_variance_splits_into_that_of_the_groups_and_the_rest() -> None:
+    a = np.array([1.0, 3, 5, 7])
+    assert generalisation.share_within(a, np.array([0, 0, 1, 1])) == pytest.approx(1 / 5)
+    assert generalisation.share_within(a, np.arange(4)) == 0
+    assert generalisation.share_within(a, np.zeros(4)) == pytest.approx(1)
+
+
 def test_the_interval_of_a_correlation_holds_it_and_shrinks() -> None:
     r = np.random.default_rng(4)
     a = r.standard_normal(200)

@@ -156,7 +156,7 @@ def layer_information(weights: ArrayLike, x: ArrayLike, alpha: ArrayLike) -> Arr
 
     1/2 log(W_i Cov(x) W_i^T + a W_i^2 E x^2) - 1/2 E_x log(a W_i^2 x^2) with a = e^alpha - 1, the variance of a factor
     eps of mean 1 (log-normal of log-variance alpha, or any other).   weights (m, d), x (n, d), alpha () or (m, d) ->
-    (m,) in nats. Given x the outputs are independent, so their informations add up to I + TC (total correlation).
+    (m,) in nats. Given x the outputs are independent, so what they know adds up to I + TC (total correlation).
     Source: achille2018emergence, proposition 5.1, as we derive it.
     """
     w, x = matrix("weights", weights), matrix("x", x)

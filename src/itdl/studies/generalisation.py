@@ -5,7 +5,7 @@ start and shares of random labels. Their information is that of the best Gaussia
 stopped, with the Fisher information in the place of the Hessian, beta = 1 and one prior deviation per network, the
 cheapest. `index` numbers repetitions: it draws split, start, order and random labels.
 
-Sources: achille2019where (proposition 2.5 as we derive it); jiang2020fantastic for comparing at equal training loss.
+Source: achille2019where (abstract; proposition 2.5 as we derive it).
 """
 
 from __future__ import annotations
@@ -24,7 +24,17 @@ from itdl.checks import Array, BadInput
 from itdl.networks import Parameters, Perceptrons
 from itdl.sweep import Result
 
-__all__ = ["NAME", "bootstrap", "concordance", "dealt", "family", "members", "partial_concordance", "within"]
+__all__ = [
+    "NAME",
+    "bootstrap",
+    "concordance",
+    "dealt",
+    "family",
+    "members",
+    "partial_concordance",
+    "share_within",
+    "within",
+]
 
 NAME = "generalisation"
 CLASSES = 10
@@ -93,6 +103,12 @@ def within(a: Array, b: Array, groups: Array) -> float:
     return float(pairs @ values / pairs.sum())
 
 
+def share_within(a: Array, groups: Array) -> float:
+    """Share of the variance of a that lies within the groups, not between their means."""
+    means = np.array([a[groups == g].mean() for g in groups])
+    return float(((a - means) ** 2).mean() / a.var())
+
+
 def dealt(a: Array, b: Array, groups: Array, *, seed: int, deals: int = 200) -> float:
     """The mean of `within` when a is dealt out at random: what there is to see where there is nothing."""
     r = rng.stream(seed, NAME, "dealt")
@@ -145,7 +161,7 @@ def _stops(
 def _measured(
     networks: Perceptrons, parameters: Parameters, x: Tensor, y: Tensor, x_test: Tensor, y_test: Tensor
 ) -> dict[str, Array]:
-    """Losses, errors and informations of every model, (M,) each."""
+    """Losses, errors and what the weights hold, for every model, (M,) each."""
     parameters, x, x_test = [p.double() for p in parameters], x.double(), x_test.double()
     truth = y_test.expand(len(y), -1)
     inside, outside = networks.forward(parameters, x), networks.forward(parameters, x_test)
