@@ -77,6 +77,27 @@ class Samples:
         return x, rho * x + np.sqrt(1 - rho**2) * noise
 
 
+@dataclass(frozen=True)
+class Joint:
+    """p(x) uniform over n inputs, p(y|x) from Dirichlet(0.3) over `labels`; `times` values of beta, 1.01 to 50."""
+
+    n: int
+    labels: int
+    times: int = 100
+
+    @property
+    def setting(self) -> str:
+        return f"{self.labels} labels"
+
+    def data(self) -> np.ndarray:
+        pyx = np.random.default_rng([self.n, self.labels]).dirichlet(np.full(self.labels, 0.3), size=self.n)
+        # A floor, so that the dual is defined.
+        return (pyx + 1e-9) / (1 + 1e-9 * self.labels) / self.n
+
+    def betas(self) -> np.ndarray:
+        return np.geomspace(1.01, 50, self.times)
+
+
 class Measurement(NamedTuple):
     """CPU seconds of all threads of the contender's process, its peak memory so far, and what it computed."""
 
@@ -214,6 +235,29 @@ def _peer_ksg(problem: Samples) -> Call:
     return lambda: peer.mi(x, y, k=NEIGHBOURS, base=np.e)
 
 
+def _ours_curve(problem: Joint, kind: str, **options: float) -> Call:
+    from itdl import bottleneck
+
+    solve = {"ib": bottleneck.solve_ib, "dual": bottleneck.solve_dual_ib}[kind]
+    pxy, betas = problem.data(), problem.betas()
+    return lambda: solve(pxy, betas, **options)
+
+
+def _peer_curve(problem: Joint, **options: Any) -> Call:
+    """Its solver beta by beta, three starts each. It measures D in bits under exp: its beta is the textbook's log 2."""
+    from embo import InformationBottleneck
+
+    pxy, betas = problem.data(), problem.betas()
+    px, py = pxy.sum(axis=1), pxy.sum(axis=0)
+
+    def call() -> list[tuple[float, ...]]:
+        np.random.seed(0)  # noqa: NPY002  the peer draws its starts from the global generator
+        solve = InformationBottleneck.beta_iter
+        return [solve(1, b * np.log(2), px, py, (pxy / px[:, None]).T, len(px), 3, **options) for b in betas]
+
+    return call
+
+
 BUILDERS: dict[str, Callable[[Any], Call]] = {
     "ours: kernels": _ours_kernels,
     "ours: variance": lambda p: _ours_ensemble(p, cov=False),
@@ -225,6 +269,11 @@ BUILDERS: dict[str, Callable[[Any], Call]] = {
     "peer: compiled": lambda p: _peer_ensemble(p, whole=True),
     "ours: neighbours": _ours_ksg,
     "peer: neighbours": _peer_ksg,
+    "ours: curve": lambda p: _ours_curve(p, "ib"),
+    "ours: curve to 1e-8": lambda p: _ours_curve(p, "ib", tol=1e-8),
+    "ours: dual curve": lambda p: _ours_curve(p, "dual"),
+    "peer: curve": lambda p: _peer_curve(p, iterations=5000, rtol=1e-8),
+    "peer: curve, its defaults": lambda p: _peer_curve(p, iterations=100, rtol=1e-3),
 }
 
 
@@ -233,6 +282,8 @@ def _outputs(contender: str, result: Any) -> Outputs:
         return {}
     if contender.endswith("neighbours"):
         return {"information": np.asarray(result)}
+    if "curve" in contender:
+        return _curve_outputs(contender, result)
     if contender.endswith("kernels"):
         return {"nngp": np.asarray(result[0]), "ntk": np.asarray(result[1])}
     if contender == "per time":
@@ -246,3 +297,14 @@ def _outputs(contender: str, result: Any) -> Outputs:
     step = max(1, len(outputs["mean"]) // KEPT_TIMES)
     kept = outputs if cov is None else {**outputs, "cov": cov}
     return {name: np.array(array[::step]) for name, array in kept.items()}
+
+
+def _curve_outputs(contender: str, result: Any) -> Outputs:
+    """I(X;T) and I(T;Y) in nats at each beta; of ours also its certificates."""
+    if contender.startswith("peer"):
+        return {
+            "i_xt": np.log(2) * np.array([r[0] for r in result]),
+            "i_ty": np.log(2) * np.array([r[1] for r in result]),
+        }
+    outputs = {name: getattr(result, name) for name in ("i_xt", "i_ty", "residual", "increase")}
+    return {name: np.array(values) for name, values in outputs.items()}

@@ -30,6 +30,8 @@ def text(task: dict[str, Any]) -> str:
         )
     for name, (found, allowed) in task["accuracy"].items():
         lines.append(f"  {name:52} {found:.1e}, allowed {allowed:.0e}{'' if found <= allowed else ': VIOLATED'}")
+    for name, gap in task.get("gaps", {}).items():
+        lines.append(f"  {name:52} gap to the lowest of all {gap:.1e} nats")
     for name, seconds in task["first_call_cpu_s"].items():
         lines.append(f"  {name:52} first call {seconds:7.3f} s, peak memory {task['peak_gb'][name]:5.2f} GB")
     if "ours: eigh alone" in task["cpu_s"]:
@@ -54,7 +56,9 @@ def markdown(found: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for task in found["tasks"]:
-        worst = max(deviation for deviation, _ in task["accuracy"].values())
+        worst = f"{max(deviation for deviation, _ in task['accuracy'].values()):.0e}"
+        if gaps := task.get("gaps"):
+            worst = f"gap {gaps['ours: curve']:.0e}, peer {gaps['peer: curve']:.0e}"
         for name, r in task["ratios"].items():
             cells = (
                 name,
@@ -64,9 +68,16 @@ def markdown(found: dict[str, Any]) -> str:
                 f"{r['peer_s']:.3f}",
                 f"**{r['median']:.1f}** [{r['min']:.1f}, {r['max']:.1f}]",
                 verdict(task, r),
-                f"{worst:.0e}",
+                worst,
             )
             lines.append("| " + " | ".join(map(str, cells)) + " |")
+    alone = [
+        f"{name}, n = {task['n']}: {sorted(seconds)[len(seconds) // 2]:.2f} s"
+        for task in found["tasks"]
+        for name, seconds in task["cpu_s"].items()
+        if name == "ours: dual curve"
+    ]
+    lines += ["", f"Without a peer: {'; '.join(alone)}."] if alone else []
     longest = max(found["tasks"], key=lambda task: task["times"])
     peaks = ", ".join(f"{name} {gb:.2f} GB" for name, gb in longest["peak_gb"].items())
     memory = ["", f"Peak memory, {longest['times']} times: {peaks}."] if longest["times"] else []

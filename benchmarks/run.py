@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import report
 import threadpoolctl
-from contenders import Measurement, Outputs, Problem, Samples, measure, pin
+from contenders import Joint, Measurement, Outputs, Problem, Samples, measure, pin
 
 RESULTS = Path(__file__).parent / "results"
 ONE_THREAD = {
@@ -32,7 +32,7 @@ ONE_THREAD = {
     "JAX_PLATFORMS": "cpu",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
 }
-PACKAGES = ("numpy", "scipy", "scikit-learn", "jax", "jaxlib", "neural-tangents", "NPEET")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "jax", "jaxlib", "neural-tangents", "embo", "NPEET")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Task:
     """Contenders that take turns on one problem, and the ratios that are read off: name -> (peer, ours, goal or 0)."""
 
     name: str
-    problem: Problem | Samples
+    problem: Problem | Samples | Joint
     contenders: tuple[str, ...]
     ratios: dict[str, tuple[str, str, float]]
     turns: int = 5
@@ -67,6 +67,18 @@ def neighbours(n: int, dims: int, information: float) -> Task:
     return Task("neighbours", Samples(n, dims, information), ("ours: neighbours", "peer: neighbours"), ratios, turns=9)
 
 
+def curve(n: int, labels: int, goal: float, *extra: str) -> Task:
+    """The whole curve at 100 betas. The dual has no peer: its time is only recorded."""
+    ratios = {
+        "bottleneck, 100 betas": ("peer: curve", "ours: curve", goal),
+        "bottleneck, 100 betas; ours to 1e-8": ("peer: curve", "ours: curve to 1e-8", 0.0),
+        "bottleneck, 100 betas; peer's defaults": ("peer: curve, its defaults", "ours: curve", 0.0),
+    }
+    contenders = ("ours: curve", "ours: curve to 1e-8", "ours: dual curve", "peer: curve", *extra)
+    ratios = {name: pair for name, pair in ratios.items() if pair[0] in contenders}
+    return Task("curve", Joint(n, labels), contenders, ratios)
+
+
 def tasks(sizes: list[int]) -> Iterator[Task]:
     for n in sizes:
         yield from (kernels(activation, n) for activation in ("erf", "relu"))
@@ -75,6 +87,8 @@ def tasks(sizes: list[int]) -> Iterator[Task]:
     if 1000 in sizes:
         yield ensemble("relu", 1000, 100)
         yield ensemble("erf", 1000, 1000)
+    yield curve(64, 16, 15.0, "peer: curve, its defaults")
+    yield curve(256, 32, 20.0)
     if not _installed("NPEET"):
         print("NPEET is not installed (see requirements-git.txt): neighbours are not compared")
         return
@@ -96,7 +110,9 @@ def run(task: Task) -> dict[str, Any]:
 
         first = {name: turn(name, keep=True) for name in task.contenders}
         turns = [{name: turn(name) for name in task.contenders} for _ in range(task.turns)]
-        accuracy = deviations(task, {name: m.outputs or {} for name, m in first.items()}, stack)
+        outputs = {name: m.outputs or {} for name, m in first.items()}
+        accuracy = deviations(task, outputs, stack)
+        gaps = curve_gaps(task.problem.betas(), outputs) if isinstance(task.problem, Joint) else {}
     cpu = {name: [t[name].cpu for t in turns] for name in task.contenders}
     return {
         "task": task.name,
@@ -108,6 +124,7 @@ def run(task: Task) -> dict[str, Any]:
         "peak_gb": {name: turns[-1][name].peak_gb for name in task.contenders},
         "ratios": {name: ratio(cpu[peer], cpu[ours], goal) for name, (peer, ours, goal) in task.ratios.items()},
         "accuracy": accuracy,
+        **({"gaps": gaps} if gaps else {}),
     }
 
 
@@ -126,6 +143,13 @@ def deviations(task: Task, outputs: dict[str, Outputs], stack: ExitStack) -> dic
     if task.name == "neighbours":
         ours, peer = (float(o["information"]) for o in outputs.values())
         return {"information": (abs(ours - peer), 1e-10)}
+    if task.name == "curve":
+        gaps = curve_gaps(task.problem.betas(), outputs)
+        found = {f"gap of {name}": (gaps[name], max(gaps["peer: curve"], 1e-9)) for name in gaps if name[:4] == "ours"}
+        found["residual"] = float(outputs["ours: curve"]["residual"].max()), 1e-12
+        found["residual, dual"] = float(outputs["ours: dual curve"]["residual"].max()), 1e-12
+        rise = max(float(outputs[name]["increase"].max()) for name in ("ours: curve", "ours: dual curve"))
+        return found | {"largest rise in a plain step": (max(rise, 0.0), 1e-12)}
     erf = task.problem.setting == "erf"
     if task.name == "kernels":
         allowed = 1e-12 if erf else 1e-7  # the peer's ReLU NTK of a point with itself is off by 1e-8
@@ -146,6 +170,13 @@ def deviations(task: Task, outputs: dict[str, Outputs], stack: ExitStack) -> dic
     found["covariance, asymmetry"] = float(np.abs(cov - cov.swapaxes(1, 2)).max()), 1e-13
     found["covariance, most negative eigenvalue"] = max(0.0, -float(np.linalg.eigvalsh(cov).min())), 1e-12
     return found
+
+
+def curve_gaps(betas: np.ndarray, outputs: dict[str, Outputs]) -> dict[str, float]:
+    """Largest excess of I(X;T) - beta I(T;Y), nats, over the lowest that any contender found at that beta."""
+    values = {name: o["i_xt"] - betas * o["i_ty"] for name, o in outputs.items() if o and "dual" not in name}
+    lowest = np.min(list(values.values()), axis=0)
+    return {name: float((v - lowest).max()) for name, v in values.items()}
 
 
 def _relative(a: np.ndarray, b: np.ndarray) -> float:
@@ -183,7 +214,7 @@ def cpu_name() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--save", action="store_true", help="also write benchmarks/results/<date>-<cpu>.json")
-    parser.add_argument("--only", nargs="+", help="kernels, ensemble, neighbours; all without it")
+    parser.add_argument("--only", nargs="+", help="kernels, ensemble, curve, neighbours; all without it")
     parser.add_argument("--n", type=int, nargs="+", default=[500, 1000, 2000], help="sizes; 500 takes a minute")
     options = parser.parse_args()
     os.environ.update(ONE_THREAD)  # the contenders' processes inherit it before they import anything
@@ -196,6 +227,10 @@ def main() -> None:
         print(report.text(found["tasks"][-1]), flush=True)
     if options.save:
         path = RESULTS / f"{'-'.join([file_name(found['machine']), *(options.only or [])])}.json"
+        if path.exists():  # what was not measured again stays
+            again = {(task["task"], task["setting"], task["n"]) for task in found["tasks"]}
+            kept = [t for t in json.loads(path.read_text())["tasks"] if (t["task"], t["setting"], t["n"]) not in again]
+            found["tasks"] = kept + found["tasks"]
         path.write_text(json.dumps(report.rounded(found), indent=1) + "\n")
         print(f"saved benchmarks/results/{path.name}; write its table into README.md: {report.COMMAND}")
 
