@@ -227,10 +227,6 @@ def main() -> None:
         print(report.text(found["tasks"][-1]), flush=True)
     if options.save:
         path = RESULTS / f"{'-'.join([file_name(found['machine']), *(options.only or [])])}.json"
-        if path.exists():  # what was not measured again stays
-            again = {(task["task"], task["setting"], task["n"]) for task in found["tasks"]}
-            kept = [t for t in json.loads(path.read_text())["tasks"] if (t["task"], t["setting"], t["n"]) not in again]
-            found["tasks"] = kept + found["tasks"]
         path.write_text(json.dumps(report.rounded(found), indent=1) + "\n")
         print(f"saved benchmarks/results/{path.name}; write its table into README.md: {report.COMMAND}")
 
