@@ -36,7 +36,8 @@ book: .venv/.ok  ## execute what changed, build the book, say where to open it
 
 test: .venv/.ok  ## every test: units, laws, faults, pages, browser, then the notebooks against their outputs
 	$(BIN)/pytest -n 2 --dist loadfile tests
-	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout 1800 \
+	ITDL_STORE='$(CURDIR)/_build/store' \
+	  $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout 1800 \
 	  --nbval-sanitize-with tests/nbval_sanitize.cfg -n 2 --dist loadfile notebooks/
 
 chapter: .venv/.ok  ## one chapter your way: make chapter C=06 [P="seed=3 n=500"] [PROFILE=paper]
