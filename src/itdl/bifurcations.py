@@ -113,22 +113,19 @@ def stability(pxy: ArrayLike, curve: Curve, *, dual: bool = False) -> Array:
     sqrt(p(x|t)) L(x, y) sqrt(p(y|t)), L = log p(y|x) centred over y under p(y|t), then over x under p(x|t).
     """
     px, pyx = _fitting(pxy, curve)
-    matrices = np.zeros((*curve.weights.shape, *pyx.shape))
-    alive = curve.weights > ALIVE
-    posterior = (curve.encoder * px[:, None]).swapaxes(1, 2)[alive] / curve.weights[alive][:, None]
-    decoder = curve.decoder[alive][:, None, :]
-    if dual:
-        log_p = np.log(pyx)
-        centred = log_p - (decoder * log_p).sum(axis=2, keepdims=True)
-        centred = centred - (posterior[:, :, None] * centred).sum(axis=1, keepdims=True)
-        matrices[alive] = np.sqrt(posterior)[:, :, None] * centred * np.sqrt(decoder)
-    else:
-        seen = decoder > 0
-        matrices[alive] = (
-            np.sqrt(posterior)[:, :, None] * pyx * np.where(seen, 1 / np.sqrt(np.where(seen, decoder, 1)), 0)
-        )
-    values = np.linalg.svd(matrices, compute_uv=False) ** 2
-    return np.where(alive, curve.betas[:, None] * values[:, :, 0 if dual else 1], np.nan)
+    found = np.full(curve.weights.shape, np.nan)
+    for b, beta in enumerate(curve.betas):
+        alive = curve.weights[b] > ALIVE
+        posterior = (curve.encoder[b, :, alive] * px) / curve.weights[b, alive, None]
+        decoder = curve.decoder[b, alive, None, :]
+        if dual:
+            features = np.log(pyx) - (decoder * np.log(pyx)).sum(axis=2, keepdims=True)
+            features = (features - (posterior[:, :, None] * features).sum(axis=1, keepdims=True)) * np.sqrt(decoder)
+        else:
+            features = pyx / np.sqrt(np.where(decoder > 0, decoder, 1))
+        values = np.linalg.svd(np.sqrt(posterior)[:, :, None] * features, compute_uv=False) ** 2
+        found[b, alive] = beta * values[:, 0 if dual else 1]
+    return found
 
 
 def worthwhile(pxy: ArrayLike, curve: Curve, decoders: ArrayLike, *, dual: bool = False) -> Array:
