@@ -59,7 +59,7 @@ about $Y$, $I(T;Y)$ large. How much the second is worth is set by one number $\b
 
 $$
 \min_{p(t|x)} \; I(X;T) - \beta\, I(T;Y), \qquad
-p(t\,|\,x) \propto p(t)\, e^{-\beta D[p(y|x)\,\Vert\,p(y|t)]} \ \text{ at the minimum}.
+p(t\,|\,x) \propto p(t)\, e^{-\beta\,\mathrm{KL}(p(y|x)\,\Vert\,p(y|t))} \ \text{ at the minimum}.
 $$ (eq-05-bottleneck)
 
 Inputs are alike when they predict the same labels, and only so far as $\beta$ can tell. The smallest case can be done by
@@ -111,8 +111,9 @@ _ = right.set(xlabel="β", ylabel="p(y = 1 | t)", xscale="log")
 r"""
 ### Laws
 
-The functional never rises; the curve is concave and has the slope $1/\beta$; and nothing passes the dashed lines, the
-data-processing inequality. All three are asked of random joints, and each comes with a slip that must be noticed.
+The functional never rises ({claim}`ib-descent-01`); the curve is concave and has the slope $1/\beta$
+({claim}`ib-slope-01`); and nothing passes the dashed lines, the data-processing inequality ({claim}`ib-processing-01`).
+All three are asked of random joints, and each comes with a slip that must be noticed.
 """
 
 # %%
@@ -151,8 +152,9 @@ the onset is a jump: annealing that follows the branch from below arrives late.
 
 For jointly Gaussian $X$ and $Y$ the best $T$ is a linear function of $X$ plus noise, in closed form
 ({cite:t}`chechik2005information`). The discrete solver knows nothing of this. Given a fine grid in the place of the line,
-it finds the same curve. And if $H(T)$ is charged in the place of $I(X;T)$, encoders become functions
-({cite:t}`strouse2017deterministic`): these are the points in the figure.
+it finds the same curve ({claim}`ib-gauss-01`). And if $H(T)$ is charged in the place of $I(X;T)$, encoders become
+functions ({claim}`ib-hard-01`, {cite:t}`strouse2017deterministic`): these are the points in the figure. They cost little
+where soft ones are best, and save much where they are ({claim}`ib-hard-02`).
 """
 
 # %%
@@ -168,15 +170,15 @@ r"""
 ### Labels without noise
 
 If the label is a *function* of the input, the curve is two straight lines, $I(T;Y) = \min(I(X;T), H(Y))$, and the
-bottleneck is degenerate ({cite:t}`kolchinsky2019caveats`). Every $\beta > 1$ has the same solution, $T = Y$; the whole
-curve is also reached by a $T$ without interest, the label given or withheld at random. Most tasks of machine learning
-are of this kind, and so is the one of the experiment below.
+bottleneck is degenerate ({cite:t}`kolchinsky2019caveats`). Every $\beta > 1$ has the same solution, $T = Y$
+({claim}`ib-hard-labels-01`); the whole curve is also reached by a $T$ without interest, the label given or withheld at
+random ({claim}`ib-hard-labels-02`). Most tasks of machine learning are of this kind, and so is the one of the experiment
+below.
 """
 
 # %%
 spread = np.geomspace(0.5, 20, 60)
 clean, noisy = (bottleneck.solve_ib(curves.hard_labels(noise), spread) for noise in (0, 0.1))
-whole = [entropy.entropy(curves.hard_labels(noise).sum(axis=0)) for noise in (0, 0.1)]
 between = [((c.i_ty > 0.05 * c.i_ty.max()) & (c.i_ty < 0.95 * c.i_ty.max())).mean() for c in (clean, noisy)]
 ledger.check("ib-hard-labels-01", between[0], control=between[1])
 shares = np.linspace(0.1, 1, 10)
@@ -250,9 +252,7 @@ width. $I(X;T)$ becomes $H(\text{cell of } T)$, and that is what the axis shows.
 
 # %% mystnb={"figure": {"caption": "The information plane over training: one point for each network and layer, binned as in the paper for tanh (30 cells on [-1, 1]) and with cells of width 0.07 for ReLU. Colours and markers: layers, from the first (dark) to the output (light).", "name": "fig-05-plane"}, "image": {"alt": "Frames of two panels, information about the label against information about the input in bits, at epochs from 0 to the last. All points rise to one bit of the label. In the tanh panel the points of the last layers first move up and a little to the right, then travel left to a few bits of the input, while the first layers stay at twelve bits. In the ReLU panel the points move up and right and stay there, except for those of the output layer."}} tags=["hide-input", "nbval-ignore-output"]
 readouts = {"tanh": (tanh["cells_x"], tanh["cells_y"]), "ReLU": (relu["width_x"][:, :, 1], relu["width_y"][:, :, 1])}
-look = dict(
-    height=2.7, sharey=True, xlabel="I(X;T) [bits]", ylabel="I(T;Y) [bits]", xlim=(-0.5, 12.5), ylim=(-0.03, 1.05)
-)
+look = dict(height=2.7, sharey=True, xlabel="I(X;T) [bits]", ylabel="I(T;Y) [bits]", xlim=(-1, 13), ylim=(-0.05, 1.05))
 
 
 def frame(e):
@@ -265,9 +265,8 @@ def frame(e):
 
 steps = sorted({int(np.abs(at - epoch).argmin()) for epoch in np.geomspace(1, epochs, 11)} | {0})
 names = [f"epoch {at[e]}" for e in steps]
-plotting.frames(
-    (frame(e) for e in steps), names, name="Training", alt=lambda n: f"Information plane of tanh and ReLU at {n}"
-)
+drawn = (frame(e) for e in steps)
+plotting.frames(drawn, names, name="Training", alt="Information plane of tanh and ReLU networks at {}".format)
 
 # %% [markdown]
 r"""
@@ -325,13 +324,17 @@ end_x, end_y = (tanh[f"cells_{axis}"][:, -1] / bit for axis in "xy")
 excess = end_x - end_y
 columns = {"I(X;T) [bits]": end_x.mean(axis=0), "I(T;Y) [bits]": end_y.mean(axis=0), "I(X;T|Y)": excess.mean(axis=0)}
 table({"layer": [*range(1, len(hidden) + 1), "output"], **columns})
+
+# %% tags=["hide-input"]
 labels = data.sphere_patterns().labels
 alone = layers.code_information(labels[:, None], labels)
 ledger.check("plane-bound-01", excess[:, :-1].mean(axis=1), control=(alone.i_x - alone.i_y) / bit)
+missing = (alone.i_x - tanh["cells_y"][:, [0, -1], :-1].min(axis=-1)) / bit
+ledger.check("plane-tradeoff-01", missing[:, 1], control=missing[:, 0])
 
 # %% [markdown]
 r"""
-Only the output layer comes near it. What all layers do have is the label, each of them nearly whole
+Only the output layer comes near it ({claim}`plane-bound-01`). What all layers do have is the label, each of them nearly whole
 ({claim}`plane-tradeoff-01`): there is no trade-off between layers, as {cite:t}`kolchinsky2019caveats` say there cannot be.
 
 **Depth.** Networks with the first one, two, ... of the hidden layers are trained in the same way. From one layer to five
@@ -344,16 +347,9 @@ stacks = [hidden[:depth] for depth in range(1, len(hidden) + 1)] + [[19]]
 common = dict(seed=seed, activation="tanh", models=6, n=n_train, batch=batch, rate=rate, device=device)
 depth = sweep.grid(plane.learning_times, {"hidden": stacks}, epochs=depth_epochs, targets=[0.3], every=5, **common)
 until = depth["first"][..., 0]
-table(
-    {
-        "hidden layers": [" ".join(map(str, s)) for s in stacks],
-        "weights": depth["weights"],
-        "epochs": until.mean(axis=1),
-    }
-)
+names = [" ".join(map(str, stack)) for stack in stacks]
+table({"hidden layers": names, "weights": depth["weights"], "epochs": until.mean(axis=1)})
 ledger.check("plane-depth-01", until[0] / until[-2], control=until[0] / until[-1])
-missing = entropy.entropy(np.bincount(labels) / 4096) / bit - tanh["cells_y"][:, [0, -1], :-1].min(axis=-1) / bit
-ledger.check("plane-tradeoff-01", missing[:, 1], control=missing[:, 0])
 
 # %% [markdown]
 r"""
@@ -450,6 +446,11 @@ ledger.check("plane-processing-01", rises[0], control=rises[1])
 
 # %% [markdown]
 r"""
+The finer the cells, the more is lost ({claim}`plane-width-01`). With cells that adapt to the range of a layer ReLU
+networks lose something too ({claim}`plane-adaptive-01`). Two initialisations can differ by {measured}`plane-initial-01`
+({claim}`plane-initial-01`), which is why one network is never shown alone. And cells of one layer can know more of the
+input than those of the layer before ({claim}`plane-processing-01`), which no information can.
+
 ### Does compression make networks generalise?
 
 ReLU networks generalise and do not compress ({claim}`plane-general-01`). For the converse, take two hundred patterns,
@@ -488,21 +489,17 @@ told from none ({claim}`plane-general-03`).
 
 The same readings for networks 64-32-16-10-6-10 on the digits of {cite:t}`alpaydin1998optical`. There are 1797 images, so no
 reading can exceed $\log_2 1797$, just under 11 bits, and most of them start there: a plug-in estimate over so few
-distinct inputs is saturated before training begins.
+distinct inputs is saturated before training begins. The last hidden layer has room to move, and does what it did above
+({claim}`plane-digits-01`).
 """
 
 # %%
 images = dict(hidden=[32, 16, 10, 6], models=6, epochs=digit_epochs, n=1347, batch=128, rate=1e-3, noise_var=0.01)
 pixels = sweep.grid(plane.digits, kinds, seed=seed, device=device, **images, **(readings | dict(probes=6, probed=2)))
-shown = {
-    "cells on [-1, 1]": pixels["cells_x"],
-    "width 0.07": pixels["width_x"][:, :, :, 1],
-    "before": pixels["before_x"],
-}
-shares = {name: read.lost_share(x[..., -2]) for name, x in shown.items()}
-table({"share lost": ["tanh", "ReLU"], **{name: share.mean(axis=1) for name, share in shares.items()},
-       "test accuracy": pixels["test_accuracy"][..., -1].mean(axis=1)})  # fmt: skip
-ledger.check("plane-digits-01", shares["width 0.07"][0], control=shares["width 0.07"][1])
+kept, fed = (read.lost_share(x[..., -2]) for x in (pixels["width_x"][..., 1, :], pixels["before_x"]))
+columns = {"share lost": kept.mean(axis=1), "before the activation": fed.mean(axis=1)}
+table({"": ["tanh", "ReLU"], **columns, "test accuracy": pixels["test_accuracy"][..., -1].mean(axis=1)})
+ledger.check("plane-digits-01", kept[0], control=kept[1])
 
 # %% [markdown]
 r"""
