@@ -110,7 +110,7 @@ lost, gained = toy["gap"][on_dual] / toy["information"], toy["predicted"][on_dua
 largest = [lost.max(), gained.max()]
 table({"share of I(X;Y)": ["I(T;Y) lost", "I(T;Yh) gained"], "mean": [lost.mean(), gained.mean()], "largest": largest})
 
-# %% mystnb={"figure": {"caption": "The toy problem. Left: information planes of both bottlenecks, and what the dual knows about its own prediction. Right: the same at equal I(X;T), relative to the IB curve. The dual gives up a fifth of a percent about the label and gains several percent about its prediction.", "name": "fig-07-plane"}, "image": {"alt": "Two panels against I(X;T). Left: two concave curves of I(T;Y) that cannot be told apart, and a third one, I of T and the predicted label, clearly above them until all three meet at the right. Right, on a logarithmic axis in percent of I(X;Y): the gain in predicted information rises to eleven percent and falls to one, the loss in I(T;Y) stays below a fifth of a percent, with three dips."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The toy problem. Left: information planes of both bottlenecks, and what the dual knows about its own prediction. Right: the same at equal I(X;T), relative to the IB curve. The dual gives up at most a fifth of a percent about the label and gains up to eleven about its prediction.", "name": "fig-07-plane"}, "image": {"alt": "Two panels against I(X;T). Left: two concave curves of I(T;Y) that cannot be told apart, and a third one, I of T and the predicted label, clearly above them until all three meet at the right. Right, on a logarithmic axis in percent of I(X;Y): the gain in predicted information rises to eleven percent and falls to one, the loss in I(T;Y) stays below a fifth of a percent, with three dips."}} tags=["hide-input"]
 fig, axs = plotting.panels(["information plane", "at equal I(X;T)"], xlabel="I(X;T) [nats]")
 axs[0].plot(toy["ib_i_xt"], toy["ib_i_ty"], label="IB: I(T;Y)")
 axs[0].plot(toy["dual_i_xt"], toy["dual_i_ty"], "--", label="dual: I(T;Y)")
@@ -199,10 +199,10 @@ ledger.check("dual-critical-03", born["dual_eigenvalue"], control=born["ib_eigen
 
 # %% [markdown]
 r"""
-The count of iterations peaks where clusters appear ({claim}`dual-critical-04`). But $\beta\lambda$ reaches one only at the
-first bifurcation of IB. Where the dual gets a new cluster, the old ones are still stable ({claim}`dual-critical-03`): the new
-one enters with no mass, away from the others, because it has become worth its price. The same happens at the first
-bifurcation of many random joints, where $1/\lambda_2$ is no more than an upper bound:
+The count of iterations peaks where clusters appear ({claim}`dual-critical-04`). The first bifurcation of IB is an
+instability, $\beta\lambda = 1$, and later ones may come close to it. But where the dual gets a new cluster, the old ones are
+still stable ({claim}`dual-critical-03`): the new one enters with no mass, away from the others, because it has become worth
+its price. The same happens at the first bifurcation of many random joints, where $1/\lambda_2$ is only an upper bound:
 """
 
 # %%
@@ -354,8 +354,9 @@ logs = dict(xscale="log", yscale="log", xlabel="samples", ylabel="excess log-los
 fig, (ax,) = plotting.panels([""], **logs)
 ways = {"known_ib": "IB, known features", "known_dual": "dual, known features"}
 ways |= {"nearest_ib": "IB of counts, nearest input"}
-for (way, label), marker in zip(ways.items(), "osD", strict=True):
-    plotting.intervals(ax, samples, new[way][..., 1], label=label, marker=marker, linestyle="-", linewidth=0.6)
+for i, (way, label) in enumerate(ways.items()):
+    look = dict(marker=plotting.MARKERS[i], linestyle="-", linewidth=0.6)
+    plotting.intervals(ax, np.array(samples) * 1.05 ** (i + 1), new[way][..., 1], label=label, **look)
 plotting.intervals(ax, samples, new["fit"], label="fitted model, no bottleneck", marker="^", color="black")
 ax.set_xticks(samples, samples)
 ax.minorticks_off()
