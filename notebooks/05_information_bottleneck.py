@@ -12,12 +12,12 @@ r"""
 
 *What should be kept of $X$ if only $Y$ matters? And do deep networks keep just that?*
 
-The first question has an answer that can be computed: the **information bottleneck** of {cite:t}`tishby1999information`.
-The second has divided a field. {cite:t}`shwartzziv2017opening` saw networks fit first and compress later, and proposed
-the bottleneck as their theory; {cite:t}`saxe2019information` and {cite:t}`goldfeld2019estimating` saw other things in
-the same plots. On this page the bottleneck is solved and its laws are checked; then the original experiment is run
-again, on its own task, and each statement of both sides gets a verdict of its own. Of the papers on networks only the
-abstracts are quoted. All verdicts are in the table at the end.
+The first question has an answer that can be computed: the **information bottleneck** of
+{cite:t}`tishby1999information`. The second has divided a field. {cite:t}`shwartzziv2017opening` saw networks fit first
+and compress later, and proposed the bottleneck as their theory; {cite:t}`saxe2019information` and
+{cite:t}`goldfeld2019estimating` saw other things in the same plots. On this page the bottleneck is solved and its laws
+are checked; then the original experiment is run again, on its own task, and each statement of both sides gets a
+verdict of its own. Of the papers on networks only the abstracts are quoted. All verdicts are in the table at the end.
 """
 
 # %% tags=["hide-input", "parameters"]
@@ -62,10 +62,10 @@ $$
 p(t\,|\,x) \propto p(t)\, e^{-\beta\,\mathrm{KL}(p(y|x)\,\Vert\,p(y|t))} \ \text{ at the minimum}.
 $$ (eq-05-bottleneck)
 
-Inputs are alike when they predict the same labels, and only so far as $\beta$ can tell. The smallest case can be done by
-hand: $X$ is a fair bit and $Y$ a copy of it, wrong one time in ten. Then $T$ is another copy of $X$, wrong with some
-probability $w$; by symmetry $I(X;T) = \log 2 - h(w)$ and $I(T;Y) = \log 2 - h(w')$, where $w'$ is wrong once but not twice,
-and $\beta$ is one over the slope of the second against the first:
+Inputs are alike when they predict the same labels, and only so far as $\beta$ can tell. The smallest case can be done
+by hand: $X$ is a fair bit and $Y$ a copy of it, wrong one time in ten. Then $T$ is another copy of $X$, wrong with
+some probability $w$; by symmetry $I(X;T) = \log 2 - h(w)$ and $I(T;Y) = \log 2 - h(w')$, where $w'$ is wrong once but
+not twice, and $\beta$ is one over the slope of the second against the first:
 """
 
 # %%
@@ -129,10 +129,11 @@ ledger.check("ib-processing-01", law["processing"].max(), control=law["processin
 r"""
 ### Where it begins
 
-For small $\beta$ the best $T$ says nothing. The linearised iteration loses this solution at $\beta = 1/\lambda_2$, with
-$\lambda_2$ the squared maximal correlation of $X$ and $Y$: that is the dotted line above. But something better may exist
-before. No $T$ has $I(T;Y) > \eta\, I(X;T)$, where $\eta \ge \lambda_2$ is the **contraction coefficient** of the channel
-from $X$ to $Y$, so below $1/\eta$ there is nothing to find; {cite:t}`ngampruetikorn2021perturbation` link the onset to it.
+For small $\beta$ the best $T$ says nothing. The linearised iteration loses this solution at $\beta = 1/\lambda_2$,
+with $\lambda_2$ the squared maximal correlation of $X$ and $Y$: that is the dotted line above. But something better
+may exist before. No $T$ has $I(T;Y) > \eta\, I(X;T)$, where $\eta \ge \lambda_2$ is the **contraction coefficient** of
+the channel from $X$ to $Y$, so below $1/\eta$ there is nothing to find; {cite:t}`ngampruetikorn2021perturbation` link
+the onset to it.
 """
 
 # %%
@@ -151,10 +152,10 @@ the onset is a jump: annealing that follows the branch from below arrives late.
 ### Two relatives: Gaussian pairs and hard clusters
 
 For jointly Gaussian $X$ and $Y$ the best $T$ is a linear function of $X$ plus noise, in closed form
-({cite:t}`chechik2005information`). The discrete solver knows nothing of this. Given a fine grid in the place of the line,
-it finds the same curve ({claim}`ib-gauss-01`). And if $H(T)$ is charged in the place of $I(X;T)$, encoders become
-functions ({claim}`ib-hard-01`, {cite:t}`strouse2017deterministic`): these are the points in the figure. They cost little
-where soft ones are best, and save much where they are ({claim}`ib-hard-02`).
+({cite:t}`chechik2005information`). The discrete solver knows nothing of this. Given a fine grid in the place of the
+line, it finds the same curve ({claim}`ib-gauss-01`). And if $H(T)$ is charged in the place of $I(X;T)$, encoders
+become functions ({claim}`ib-hard-01`, {cite:t}`strouse2017deterministic`): these are the points in the figure. They
+cost little where soft ones are best, and save much where they are ({claim}`ib-hard-02`).
 """
 
 # %%
@@ -172,8 +173,8 @@ r"""
 If the label is a *function* of the input, the curve is two straight lines, $I(T;Y) = \min(I(X;T), H(Y))$, and the
 bottleneck is degenerate ({cite:t}`kolchinsky2019caveats`). Every $\beta > 1$ has the same solution, $T = Y$
 ({claim}`ib-hard-labels-01`); the whole curve is also reached by a $T$ without interest, the label given or withheld at
-random ({claim}`ib-hard-labels-02`). Most tasks of machine learning are of this kind, and so is the one of the experiment
-below.
+random ({claim}`ib-hard-labels-02`). Most tasks of machine learning are of this kind, and so is the one of the
+experiment below.
 """
 
 # %%
@@ -230,10 +231,12 @@ Twelve bits say which corners of an icosahedron are marked, and the label is one
 icosahedron is turned. All 4096 patterns are equally likely, so $I(X;Y) = H(Y)$, just under one bit, and no information
 ever needs to be guessed from samples: every number below is taken over **all** patterns. Networks 12-10-7-5-4-3-2 learn
 it from four patterns in five. Published were fifty initialisations of tanh networks; here are ten, each with ReLU as
-well, for the published number of epochs, trained all at once.
+well, for the published number of epochs, trained all at once. They are trained in
+single precision, where another processor rounds otherwise: from here on the verdicts are what must repeat, not every
+digit.
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 setting = dict(seed=seed, hidden=hidden, batch=batch, rate=rate, noise_var=noise_var, device=device)
 readings = dict(count=34, widths=[0.01, 0.07, 0.5], probes=10, probed=models)
 kinds = {"activation": ["tanh", "relu"]}
@@ -271,8 +274,8 @@ plotting.frames(drawn, names, name="Training", alt="Information plane of tanh an
 # %% [markdown]
 r"""
 Read this way, the picture of the paper is there. The last hidden layers of tanh networks gain information about the
-input, and from some epoch on they lose it, down to little more than the one bit that the label needs. ReLU networks
-beside them learn as well and lose next to nothing.
+input, and from some epoch on they lose it; the output layer keeps little more than the one bit of the label. ReLU
+networks beside them learn as well and lose next to nothing.
 
 ## What the first paper says of it
 
@@ -282,7 +285,7 @@ highest value that it had. **Most epochs** ({claim}`plane-epochs-01`) come after
 from *drift* to *diffusion*, their mean over minibatches falling below their deviation ({claim}`plane-drift-01`).
 """
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 first, last = (tanh["cells_x"][..., layer] for layer in (0, -2))
 flat, error = relu["width_x"][:, :, 1, -2], 1 - tanh["train_accuracy"]
 ledger.check("plane-tanh-01", read.lost_share(last), control=read.lost_share(first))
@@ -294,7 +297,7 @@ peaks = [np.maximum(read.at_peak(x, at), 1) for x in (last, flat)]
 apart = [np.median(np.abs(np.log10(read.turning_point(d, at) / p))) for d, p in zip(drift, peaks, strict=True)]
 ledger.check("plane-drift-01", apart[0], control=apart[1])
 
-# %% mystnb={"figure": {"caption": "Training over epochs (mean over networks, band: range). Left: binned information about the input of the last hidden layer; dashed: the exact one. Middle: training error. Right: mean of the gradient over its deviation between minibatches; below the dashed line is diffusion.", "name": "fig-05-dynamics"}, "image": {"alt": "Three panels over epochs on a logarithmic axis. Left: the tanh curve rises from about 6.5 to 7.5 bits near epoch 45 and then falls to about 3; the ReLU curve rises from 1 to 8 bits and stays; a dashed line stands at 12 bits. Middle: both errors are near one half, fall to 0.13 by epoch 50 and to near zero by epoch 2000. Right: the ratio is 2 at first, rises to 4 near epoch 45 and is below one from epoch 80 on, for both."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Training over epochs (mean over networks, band: range). Left: binned information about the input of the last hidden layer; dashed: the exact one. Middle: training error. Right: mean of the gradient over its deviation between minibatches; below the dashed line is diffusion. Epoch 0 stands at the left edge.", "name": "fig-05-dynamics"}, "image": {"alt": "Three panels over epochs on a logarithmic axis. Left: the tanh curve rises from 6 to 7.5 bits near epoch 45 and then falls, with a shoulder, to about 3; the ReLU curve rises from 1 to 7 bits and stays; a dashed line stands at 12 bits. Middle: both errors are near one half, fall to about 0.13 by epoch 50 for tanh and 100 for ReLU, and then slowly to near zero. Right: the ratio is 2 to 3 at first, peaks near epoch 45 and is below one from epoch 80 on, for both."}} tags=["hide-input"]
 fig, axs = plotting.panels(
     ["I(X;T) [bits]", "training error", "gradient: mean / deviation"], height=2.9, xlabel="epoch"
 )
@@ -319,13 +322,13 @@ simple meaning: inputs of one label have one code, $I(X;T\,|\,Y) = 0$. That is a
 bound, so it can be read off for every layer:
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 end_x, end_y = (tanh[f"cells_{axis}"][:, -1] / bit for axis in "xy")
 excess = end_x - end_y
 columns = {"I(X;T) [bits]": end_x.mean(axis=0), "I(T;Y) [bits]": end_y.mean(axis=0), "I(X;T|Y)": excess.mean(axis=0)}
 table({"layer": [*range(1, len(hidden) + 1), "output"], **columns})
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 labels = data.sphere_patterns().labels
 alone = layers.code_information(labels[:, None], labels)
 ledger.check("plane-bound-01", excess[:, :-1].mean(axis=1), control=(alone.i_x - alone.i_y) / bit)
@@ -334,15 +337,16 @@ ledger.check("plane-tradeoff-01", missing[:, 1], control=missing[:, 0])
 
 # %% [markdown]
 r"""
-Only the output layer comes near it ({claim}`plane-bound-01`). What all layers do have is the label, each of them nearly whole
-({claim}`plane-tradeoff-01`): there is no trade-off between layers, as {cite:t}`kolchinsky2019caveats` say there cannot be.
+Only the output layer comes near it ({claim}`plane-bound-01`). What all layers do have is the label, each of them
+nearly whole ({claim}`plane-tradeoff-01`): there is no trade-off between layers, as {cite:t}`kolchinsky2019caveats` say
+there cannot be.
 
-**Depth.** Networks with the first one, two, ... of the hidden layers are trained in the same way. From one layer to five
-the time to a given loss falls by a factor of {measured}`plane-depth-01`. Most of that is won by the second layer, and a
-little of it by the mere number of weights:
+**Depth.** Networks with the first one, two, ... of the hidden layers are trained in the same way. From one layer to
+five the time to a given loss falls by a factor of {measured}`plane-depth-01`. Most of that is won by the second layer,
+and a little of it by the mere number of weights:
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 stacks = [hidden[:depth] for depth in range(1, len(hidden) + 1)] + [[19]]
 common = dict(seed=seed, activation="tanh", models=6, n=n_train, batch=batch, rate=rate, device=device)
 depth = sweep.grid(plane.learning_times, {"hidden": stacks}, epochs=depth_epochs, targets=[0.3], every=5, **common)
@@ -363,7 +367,7 @@ width 0.07<!-- typed: 0.07 -->, what goes into the last tanh compresses hardly a
 such corner ({claim}`plane-relu-01`), unless it is read by cells that end at one.
 """
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 before, after = (tanh[name][..., -2] for name in ("before_x", "cells_x"))
 same = tanh["width_x"][:, :, 1, -2]
 ledger.check("plane-saturation-01", read.lost_share(before), control=read.lost_share(same))
@@ -374,7 +378,7 @@ whole_batch = dict(activation="tanh", n=n_train, models=6, epochs=full_epochs, *
 full = sweep.run(plane.twelve_bits, [whole_batch])[0]["cells_x"]
 ledger.check("plane-batch-01", read.lost_share(full[..., -2]), control=read.lost_share(full[..., 0]))
 
-# %% mystnb={"figure": {"caption": "The same layer of the same tanh networks, before and after the tanh, in cells of width 0.07 (mean over networks, band: range). The information is the same on both sides.", "name": "fig-05-saturation"}, "image": {"alt": "Two curves over epochs on a logarithmic axis. Both begin near 7 bits. Before the tanh the curve rises to 10 bits and stays there. After the tanh it peaks at 7.5 bits near epoch 45 and falls to about 3."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The same layer of the same tanh networks, before and after the tanh, in cells of width 0.07 (mean over networks, band: range). The information is the same on both sides.", "name": "fig-05-saturation"}, "image": {"alt": "Two curves over epochs on a logarithmic axis. Both begin at 6 bits and rise together to 7.5 near epoch 45. Before the tanh the curve keeps rising, to 10 bits; after the tanh it falls to about 4, and the networks differ widely."}} tags=["hide-input"]
 fig, (ax,) = plotting.panels([""], xlabel="epoch", ylabel="binned I(X;T) [bits]", xscale="log", height=3)
 for name, i_x in (("before the tanh", before), ("after the tanh", same)):
     plotting.bands(ax, np.maximum(at, 0.7), i_x / bit, label=name)
@@ -388,11 +392,11 @@ Nor is it the noise of minibatches: trained on all patterns at once, with no cha
 ### Nothing is lost
 
 With exact labels, exact inputs and exact arithmetic, no information is lost in any layer at any time
-({claim}`plane-exact-01`): 4096 patterns have 4096 different pre-activations. In single precision the last layers do lose
-some, where $\tanh$ rounds to one. What the cells see is that points move together ({claim}`plane-cluster-01`).
+({claim}`plane-exact-01`): 4096 patterns have 4096 different pre-activations. In single precision the last layers do
+lose some, where $\tanh$ rounds to one. What the cells see is that points move together ({claim}`plane-cluster-01`).
 """
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 in_bits = tanh["exact_x"].min(axis=(1, 2)) / bit
 ledger.check("plane-exact-01", in_bits, control=last[:, -1] / bit)
 ledger.check(
@@ -404,7 +408,7 @@ show("exact I(X;T), least over layers and epochs, tanh", in_bits.min(), "bits", 
 show("the same in single precision", tanh["single_x"].min() / bit, "bits", digits=4)
 show("the same of ReLU, whose units can die", relu["exact_x"].min() / bit, "bits", digits=4)
 
-# %% mystnb={"figure": {"caption": "The last hidden layer of the first tanh network: activations of two of its three units for every fourth pattern, before training, at the peak of the binned information, and at the end. Colours and markers: the label.", "name": "fig-05-clusters"}, "image": {"alt": "Three squares from minus one to one. Before training the points of both labels form one loose cloud. At the peak they have spread along a band, the labels at its two ends with some overlap between. At the end nearly all points of one label sit in one corner and those of the other in another."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The last hidden layer of the first tanh network: activations of two of its three units for every fourth pattern, before training, at the peak of the binned information, and at the end. Colours and markers: the label.", "name": "fig-05-clusters"}, "image": {"alt": "Three squares from minus one to one. Before training the points of both labels form one loose cloud. At the peak they have spread along a band, the labels at its two ends with some overlap between. At the end nearly all points of one label sit in one corner and those of the other in the opposite one, with a thin trail between them."}} tags=["hide-input"]
 places = [0, int(np.abs(tanh["probed_at"] - last[0].argmax()).argmin()), -1]
 titles = [f"epoch {at[tanh['probed_at'][place]]}" for place in places]
 square = dict(height=2.7, xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), xlabel="unit 1", ylabel="unit 2", sharey=True)
@@ -423,7 +427,7 @@ falls by at least {measured}`plane-noise-01` ({claim}`plane-noise-01`). So compr
 of information: it is clustering, seen at the scale of the cells or of the noise. And the scale is ours:
 """
 
-# %% mystnb={"figure": {"caption": "Bits of the input lost between peak and end of training, layer by layer, by how activations are read (mean over networks, bars: range).", "name": "fig-05-readings"}, "image": {"alt": "Two panels over layers 1 to 5, tanh and ReLU, one series of points for each of five readings. In the tanh panel losses grow with depth for all readings, in the last layer from 1.5 bits with cells of width 0.5 to 8 bits with width 0.01. In the ReLU panel cells of equal width show losses near zero in all layers, cells over the range one to two bits in the last ones, and fixed cells on minus one to one two to three bits from layer 3 on."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Bits of the input lost between peak and end of training, layer by layer, by how activations are read (mean over networks, bars: range).", "name": "fig-05-readings"}, "image": {"alt": "Two panels over layers 1 to 5, tanh and ReLU, one series of points for each of five readings. In the tanh panel little is lost in the first three layers; in the last one losses range from 1.3 bits with cells of width 0.5 to 7 bits with width 0.01. In the ReLU panel cells of equal width show losses below half a bit in all layers; cells over the range and fixed cells on minus one to one show one to two bits from layer 3 on."}} tags=["hide-input"]
 fig, axs = plotting.panels(["tanh", "ReLU"], sharey=True, xlabel="hidden layer", ylabel="bits lost", height=3.6)
 ways = {"30 cells on [−1, 1]": ("cells_x", ()), "30 cells over the range": ("range_x", ())}
 ways |= {f"cells of width {width:g}": ("width_x", (i,)) for i, width in enumerate(readings["widths"])}
@@ -434,7 +438,7 @@ for ax, run in zip(axs, (tanh, relu), strict=True):
         plotting.intervals(ax, deep + 0.12 * (i - 2), lost, label=way, marker=plotting.MARKERS[i], markersize=5)
 _ = fig.legend(*axs[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 fine, coarse = (read.fall(np.moveaxis(tanh["width_x"][:, :, i], 1, -1)) / bit for i in (0, -1))
 ledger.check("plane-width-01", (fine - coarse)[:, -2], control=(fine - coarse)[:, 0])
 adaptive = [read.fall(relu["range_x"][..., layer]) / bit for layer in (-2, 0)]
@@ -458,7 +462,7 @@ shuffle their labels, and let tanh networks learn them by heart. They know nothi
 ({claim}`plane-general-02`).
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 memory = dict(n=200, dealt=True, batch=50, rate=5 * rate, probes=2, probed=1)
 heart = dict(activation="tanh", models=models, epochs=heart_epochs, **(setting | readings | memory))
 by_heart = sweep.run(plane.twelve_bits, [heart])[0]
@@ -466,7 +470,7 @@ taught = by_heart["cells_x"]
 ledger.check("plane-general-01", relu["test_accuracy"][:, -1], control=by_heart["test_accuracy"][:, -1])
 ledger.check("plane-general-02", read.lost_share(taught[..., -2]), control=read.lost_share(taught[..., 0]))
 
-# %% mystnb={"figure": {"caption": "Test accuracy against the share of its binned information that the last hidden layer lost, one point per network. Dashed: what counting the ones gets.", "name": "fig-05-general"}, "image": {"alt": "Scatter plot. Tanh networks lie between 40 and 85 percent lost at accuracies above 0.94; ReLU networks near zero lost at 0.92 to 0.98; networks that learned shuffled labels between 30 and 80 percent lost at accuracies near one half. A dashed line stands at 0.875."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Test accuracy against the share of its binned information that the last hidden layer lost, one point per network. Dashed: what counting the ones gets.", "name": "fig-05-general"}, "image": {"alt": "Scatter plot. Tanh networks lie between 30 and 85 percent lost at accuracies above 0.95; ReLU networks near zero lost at 0.9 to 0.98; networks that learned shuffled labels between 30 and 80 percent lost at accuracies near one half. A dashed line stands at 0.875."}} tags=["hide-input"]
 fig, (ax,) = plotting.panels([""], xlabel="share of I(X;T) lost", ylabel="test accuracy", height=3.2)
 groups = {"tanh": (last, tanh), "ReLU": (flat, relu), "tanh, shuffled labels": (taught[..., -2], by_heart)}
 for (name, (i_x, run)), marker in zip(groups.items(), "osD", strict=True):
@@ -474,7 +478,7 @@ for (name, (i_x, run)), marker in zip(groups.items(), "osD", strict=True):
 ax.axhline(0.875, color="black", linestyle="--", linewidth=1)
 _ = ax.legend(loc="center right")
 
-# %%
+# %% tags=["nbval-ignore-output"]
 pairs = {name: (read.lost_share(i_x), run["test_accuracy"][:, -1]) for name, (i_x, run) in groups.items()}
 low, rank, high = np.transpose([read.rank_interval(*pair) for pair in pairs.values()])
 table({"lost share and accuracy": list(pairs), "from": low, "rank correlation": rank, "to": high}, digits=2)
@@ -487,13 +491,13 @@ told from none ({claim}`plane-general-03`).
 
 ## Real data: handwritten digits
 
-The same readings for networks 64-32-16-10-6-10 on the digits of {cite:t}`alpaydin1998optical`. There are 1797 images, so no
-reading can exceed $\log_2 1797$, just under 11 bits, and most of them start there: a plug-in estimate over so few
-distinct inputs is saturated before training begins. The last hidden layer has room to move, and does what it did above
-({claim}`plane-digits-01`).
+The same readings for networks 64-32-16-10-6-10 on the digits of {cite:t}`alpaydin1998optical`. There are 1797 images,
+so no reading can exceed $\log_2 1797$, just under 11 bits, and most of them start there: a plug-in estimate over so
+few distinct inputs is saturated before training begins. The last hidden layer has room to move, and does what it did
+above ({claim}`plane-digits-01`).
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 images = dict(hidden=[32, 16, 10, 6], models=6, epochs=digit_epochs, n=1347, batch=128, rate=1e-3, noise_var=0.01)
 pixels = sweep.grid(plane.digits, kinds, seed=seed, device=device, **images, **(readings | dict(probes=6, probed=2)))
 kept, fed = (read.lost_share(x[..., -2]) for x in (pixels["width_x"][..., 1, :], pixels["before_x"]))
@@ -506,15 +510,15 @@ r"""
 ## Layers, generalisation, dynamics
 
 The thesis that this book follows says of the bottleneck that it "sheds light on" the *layered structure*, the
-*generalisation abilities* and the *learning dynamics* of networks ({cite:t}`shwartzziv2022thesis`, abstract). By what was
-measured here:
+*generalisation abilities* and the *learning dynamics* of networks ({cite:t}`shwartzziv2022thesis`, abstract). By what
+was measured here:
 
-- **Layered structure.** Yes as a description: deeper layers cluster more, in every reading. No as a theory: layers do not
-  lie on the bound and do not trade prediction for compression, and with labels without noise the curve has no points to
-  tell them apart ({claim}`plane-critical-01`).
+- **Layered structure.** Yes as a description: deeper layers cluster more, in every reading. No as a theory: layers do
+  not lie on the bound and do not trade prediction for compression, and with labels without noise the curve has no
+  points to tell them apart ({claim}`plane-critical-01`).
 - **Generalisation.** No: compression comes without generalisation and generalisation without compression.
-- **Learning dynamics.** In part: the fall sets in where gradients turn to diffusion, for saturating networks. But it does
-  not need diffusion, and it does not wait for the task to be learned.
+- **Learning dynamics.** In part: the fall sets in where gradients turn to diffusion, for saturating networks. But it
+  does not need diffusion, and it does not wait for the task to be learned.
 
 ## What this page does not show
 
@@ -527,11 +531,12 @@ measured here:
 
 ## Exercises
 
-1. *Order of layers.* The data-processing inequality holds for the layers themselves. Why need it not hold for their cells?
+1. *Order of layers.* The data-processing inequality holds for the layers themselves. Why need it not hold for their
+   cells?
 2. *A fair cell.* Is there a width of cells at which tanh and ReLU networks agree about compression?
 """
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 # Exercise 1: cells are a function of their own layer, not of the cells of the layer before. A unit that a coarse cell
 # of one layer merges can be spread out by a large weight into several cells of the next.
 merged, parted = (
@@ -541,7 +546,7 @@ merged, parted = (
 known = [layers.code_information(cells, [0, 0, 1, 1]).i_x[0] / bit for cells in (merged, parted)]
 table({"layer": ["h", "10 h"], "I(X; cell) [bits]": known})
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 # Exercise 2: none of these; the share lost differs at every width, and both kinds lose least with the coarsest.
 share = [read.lost_share(np.moveaxis(run["width_x"][..., -2], 1, -1)).mean(axis=0) for run in (tanh, relu)]
 table({"width": readings["widths"], "tanh": share[0], "ReLU": share[1]})
@@ -554,5 +559,5 @@ Each line is decided by a gate, shown in brackets, and by a planted violation (*
 way. Sources, statements and notes are in the {doc}`ledger <../book/ledger>`.
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 ledger.close()
