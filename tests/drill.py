@@ -138,7 +138,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("slab ^= words[low]", "slab |= words[low]"),
         ("np.bitwise_and(box, slab, out=box)", "np.bitwise_or(box, slab, out=box)"),
         ("(word[owner] + start) * 64", "word[owner] * 64"),
-        ("self.order[(word[owner] + start) * 64 + (bits & 63)]", "(word[owner] + start) * 64 + (bits & 63)"),
+        ("self.order[(word", "((word"),
         ("distance[:, leaf >= n] = np.inf", "pass"),
         ("np.partition(distance, k, axis=1)[:, k])", "np.partition(distance, k - 1, axis=1)[:, k - 1])"),
         ("np.minimum.at(bound", "np.maximum.at(bound"),
@@ -146,11 +146,18 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("np.abs(difference, out=difference)", "difference"),
         ("np.full((rows, int(counts.max())), np.inf)", "np.zeros((rows, int(counts.max())))"),
         (
+            "    while (move := (low > 0) & (x - values[np.maximum(low - 1, 0)] < radius)).any():",
+            "    while (move := low < 0).any():",
+        ),
+        (
             "    while (move := (low <= last) & (x - values[np.minimum(low, last)] >= radius)).any():",
             "    while (move := low < 0).any():",
         ),
+        (
+            "    while (move := (high <= last) & (values[np.minimum(high, last)] - x < radius)).any():",
+            "    while (move := high < 0).any():",
+        ),
         ("    while (move := (high > 0) & (values[high - 1] - x >= radius)).any():\n        high -= move\n", ""),
-        ('np.searchsorted(values, x + radius, side="right")', "np.searchsorted(values, x + radius)"),
         ("return high - low - 1", "return high - low"),
     ],
     "layer_information": [

@@ -220,14 +220,18 @@ def _padded(i: Indices, values: Array, rows: int) -> Array:
 def _inside_line(x: Array, radius: Array) -> Indices:
     """How many other x_j have |x_j - x_i| < radius_i.   (N,), (N,) -> (N,).
 
-    Rounding is monotone: what bisection finds between the rounded x - radius and x + radius holds every point whose
-    rounded difference is below the radius, and at most a few more at its ends, which are dropped again.
+    x +- radius is rounded, the difference that made the radius is not: bounds found by bisection are moved until the
+    differences themselves agree.
     """
     values = np.sort(x)
     last = len(values) - 1
-    low, high = np.searchsorted(values, x - radius), np.searchsorted(values, x + radius, side="right")
+    low, high = np.searchsorted(values, x - radius), np.searchsorted(values, x + radius)
+    while (move := (low > 0) & (x - values[np.maximum(low - 1, 0)] < radius)).any():
+        low -= move
     while (move := (low <= last) & (x - values[np.minimum(low, last)] >= radius)).any():
         low += move
+    while (move := (high <= last) & (values[np.minimum(high, last)] - x < radius)).any():
+        high += move
     while (move := (high > 0) & (values[high - 1] - x >= radius)).any():
         high -= move
     return high - low - 1
