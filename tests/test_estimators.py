@@ -1,4 +1,4 @@
-"""Sample estimates: small cases by hand, exact informations, known biases."""
+"""Sample estimates: small cases by hand, exact information quantities, known biases."""
 
 import math
 from collections.abc import Callable
