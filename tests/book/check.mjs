@@ -71,7 +71,7 @@ const state = (page) =>
   }));
 
 async function tabTo(page, id) {
-  for (let presses = 0; presses < 200; presses += 1) {
+  for (let presses = 0; presses < 1000; presses += 1) {
     if (await page.evaluate((wanted) => document.activeElement.id === wanted, id)) return;
     await page.keyboard.press("Tab");
   }
