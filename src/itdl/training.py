@@ -1,14 +1,16 @@
-"""Deterministic training of many models at once: gradient flow, the limit of small steps, Adam and SGD.
+"""Deterministic training of many models at once: gradient flow, the limit of small steps, Adam, AdamW and SGD.
 
 Models are independent: each has its own parameters, its own order of the data and its own loss, and what one of them
 learns does not depend on how many others are trained beside it.
 
-Sources: lee2019wide, section 2.2 (gradient flow on the squared loss); kingma2015adam, algorithm 1.
+Sources: lee2019wide, section 2.2 (gradient flow on the squared loss); kingma2015adam, algorithm 1;
+loshchilov2019decoupled (decay beside Adam, not inside; cosine schedule).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import cos, pi
 
 import torch
 from torch import Tensor
@@ -16,7 +18,7 @@ from torch import Tensor
 from itdl.checks import BadInput
 from itdl.networks import Networks, Parameters
 
-__all__ = ["adam", "gradient_flow", "sgd"]
+__all__ = ["adam", "adamw", "gradient_flow", "sgd"]
 
 
 def gradient_flow(
@@ -88,6 +90,54 @@ def adam(
             if not all(bool(torch.isfinite(p).all()) for p in live):
                 raise BadInput(f"training left the finite numbers by epoch {epoch}; take a rate below {rate}")
             yield epoch, [p.detach().clone() for p in live]
+
+
+def adamw(
+    loss: Callable[[Parameters, int], Tensor],
+    parameters: Parameters,
+    *,
+    steps: int,
+    rate: float,
+    keep: Sequence[int],
+    warm_up: int = 0,
+    decay: float = 0.0,
+    clip: float | None = None,
+) -> Iterator[tuple[int, Parameters]]:
+    """Train M models on batches of the caller's: `loss(parameters, step)` gives one loss per model, step = 1..steps.
+
+    Adam with betas (0.9, 0.99). The rate rises linearly over `warm_up` steps and falls to zero at `steps` as half a
+    wave of a cosine does; matrices, not vectors, shrink by rate times `decay` per step; with `clip`, the gradient of
+    each model is scaled down to that length. Yields (step, parameters) after each step in `keep`, 0 being the start;
+    `parameters` are left alone. Raises `BadInput` when a number leaves the finite ones (rate too large).
+    """
+    if not 0 <= warm_up < steps:
+        raise BadInput(f"warm_up is {warm_up} with {steps} steps; it must be shorter than the training")
+    live = [p.detach().clone().requires_grad_() for p in parameters]
+    groups = [{"params": [p for p in live if (p.dim() > 2) == many], "weight_decay": decay * many} for many in (0, 1)]
+    optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=rate, betas=(0.9, 0.99), fused=True)
+    for step in range(steps + 1):
+        if step:
+            done = max(step - 1 - warm_up, 0) / (steps - warm_up)
+            for group in optimiser.param_groups:
+                group["lr"] = rate * min(1, step / (warm_up + 1)) * cos(pi / 2 * done) ** 2
+            optimiser.zero_grad()
+            torch.autograd.backward(loss(live, step).sum())
+            if clip is not None:
+                _shorten(live, clip)
+            optimiser.step()
+        if step in keep:
+            if not all(bool(torch.isfinite(p).all()) for p in live):
+                raise BadInput(f"training left the finite numbers by step {step}; take a rate below {rate}")
+            yield step, [p.detach().clone() for p in live]
+
+
+def _shorten(live: Parameters, clip: float) -> None:
+    """Scale the gradients of each model down to length `clip` where they are longer."""
+    gradients = [p.grad for p in live if p.grad is not None]
+    length = torch.stack([g.flatten(1).square().sum(dim=1) for g in gradients]).sum(dim=0).sqrt()
+    scale = (clip / length.clamp_min(1e-30)).clamp_max(1)
+    for g in gradients:
+        g.mul_(scale.view(-1, *[1] * (g.dim() - 1)))
 
 
 def sgd(
