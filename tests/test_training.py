@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from itdl import rng
 from itdl.checks import BadInput
 from itdl.networks import Networks
-from itdl.training import adam, gradient_flow, sgd
+from itdl.training import adam, adamw, gradient_flow, sgd
 
 X = torch.tensor([[1.0, 0.5], [-0.3, 0.8]], dtype=torch.float64)
 Y = torch.tensor([[1.0], [-2.0]], dtype=torch.float64)
@@ -156,3 +156,54 @@ def test_sgd_refuses_batches_and_runaways() -> None:
         next(sgd(squared(x, y), start, orders(3), n=10, batch=0, rate=0.05, keep=[0]))
     with pytest.raises(BadInput, match="left the finite numbers by step 2"):
         list(sgd(squared(x, y), start, orders(3), n=10, batch=5, rate=1e300, keep=[2]))
+
+
+def test_adamw_is_the_textbook_recursion_with_its_schedule_its_decay_and_its_clip() -> None:
+    x, y, start = linear_task()
+    steps, warm, clip = 9, 3, 4.0
+    called: list[int] = []
+
+    def loss(parameters: list[torch.Tensor], step: int) -> torch.Tensor:
+        called.append(step)
+        return squared(x, y)(parameters, torch.arange(10).expand(3, 10))
+
+    flat = [start[0], start[1][..., 0]]  # (3, 2, 1) is a matrix and decays, (3, 1) is a vector and does not
+
+    def shaped(parameters: list[torch.Tensor], step: int) -> torch.Tensor:
+        return loss([parameters[0], parameters[1][..., None]], step)
+
+    options = {"steps": steps, "rate": 0.05, "warm_up": warm, "decay": 0.3, "clip": clip}
+    kept = dict(adamw(shaped, flat, keep=[0, steps], **options))
+    assert called == list(range(1, steps + 1))
+    design = np.column_stack([x.numpy(), np.ones(10)])
+    clipped = 0
+    for model in range(3):
+        p = np.concatenate([start[0][model, :, 0].numpy(), start[1][model, 0].numpy()])
+        m, v = np.zeros(3), np.zeros(3)
+        for t in range(1, steps + 1):
+            rate = 0.05 * min(1, t / 4) * (1 + np.cos(np.pi * max(t - 4, 0) / 6)) / 2
+            g = 2 / 10 * design.T @ (design @ p - y.numpy())
+            clipped += np.linalg.norm(g) > clip
+            g = g * min(1, clip / np.linalg.norm(g))
+            m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
+            p = p * (1 - rate * 0.3 * np.array([1, 1, 0]))
+            p = p - rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)
+        assert_allclose(np.concatenate([kept[steps][0][model, :, 0], kept[steps][1][model]]), p, rtol=1e-10)
+    assert 0 < clipped < 27  # some gradients were too long, not all
+    assert torch.equal(kept[0][0], start[0])
+    assert torch.equal(start[0], linear_task()[2][0])
+
+
+def test_adamw_without_clip_leaves_models_alone_and_refuses_long_warm_ups_and_runaways() -> None:
+    x, y, start = linear_task()
+
+    def loss(parameters: list[torch.Tensor], _: int) -> torch.Tensor:
+        return squared(x, y)(parameters, torch.arange(10).expand(len(parameters[0]), 10))
+
+    together = next(adamw(loss, start, steps=5, rate=0.1, keep=[5]))[1]
+    alone = next(adamw(loss, [p[:1] for p in start], steps=5, rate=0.1, keep=[5]))[1]
+    assert_allclose(together[0][:1], alone[0], rtol=1e-12)
+    with pytest.raises(BadInput, match="warm_up is 5 with 5 steps; it must be shorter than the training"):
+        next(adamw(loss, start, steps=5, rate=0.1, warm_up=5, keep=[5]))
+    with pytest.raises(BadInput, match="left the finite numbers by step 2; take a rate below 1e"):
+        list(adamw(loss, start, steps=2, rate=1e300, keep=[2]))
