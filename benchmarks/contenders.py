@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import curvature
 import numpy as np
 
 Outputs = dict[str, np.ndarray]
@@ -274,12 +275,15 @@ BUILDERS: dict[str, Callable[[Any], Call]] = {
     "ours: dual curve": lambda p: _ours_curve(p, "dual"),
     "peer: curve": lambda p: _peer_curve(p, iterations=5000, rtol=1e-8),
     "peer: curve, its defaults": lambda p: _peer_curve(p, iterations=100, rtol=1e-3),
+    **curvature.BUILDERS,
 }
 
 
 def _outputs(contender: str, result: Any) -> Outputs:
     if contender == "ours: eigh alone":
         return {}
+    if contender in curvature.BUILDERS:
+        return {"log det": np.asarray(result)}
     if contender.endswith("neighbours"):
         return {"information": np.asarray(result)}
     if "curve" in contender:

@@ -24,6 +24,7 @@ import numpy as np
 import report
 import threadpoolctl
 from contenders import Joint, Measurement, Outputs, Problem, Samples, measure, pin
+from curvature import Curvature
 
 RESULTS = Path(__file__).parent / "results"
 ONE_THREAD = {
@@ -32,7 +33,10 @@ ONE_THREAD = {
     "JAX_PLATFORMS": "cpu",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
 }
-PACKAGES = ("numpy", "scipy", "scikit-learn", "jax", "jaxlib", "neural-tangents", "embo", "NPEET")
+PACKAGES = (
+    *("numpy", "scipy", "scikit-learn", "jax", "jaxlib", "neural-tangents", "embo", "NPEET"),
+    *("torch", "backpack-for-pytorch", "curvlinops-for-pytorch", "nngeometry"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Task:
     """Contenders that take turns on one problem, and the ratios that are read off: name -> (peer, ours, goal or 0)."""
 
     name: str
-    problem: Problem | Samples | Joint
+    problem: Problem | Samples | Joint | Curvature
     contenders: tuple[str, ...]
     ratios: dict[str, tuple[str, str, float]]
     turns: int = 5
@@ -67,7 +71,7 @@ def neighbours(n: int, dims: int, information: float) -> Task:
     return Task("neighbours", Samples(n, dims, information), ("ours: neighbours", "peer: neighbours"), ratios, turns=9)
 
 
-def curve(n: int, labels: int, goal: float, *extra: str) -> Task:
+def curve(n: int, labels: int, goal: float, *extra: str, turns: int = 5) -> Task:
     """The whole curve at 100 betas. The dual has no peer: its time is only recorded."""
     ratios = {
         "bottleneck, 100 betas": ("peer: curve", "ours: curve", goal),
@@ -76,7 +80,27 @@ def curve(n: int, labels: int, goal: float, *extra: str) -> Task:
     }
     contenders = ("ours: curve", "ours: curve to 1e-8", "ours: dual curve", "peer: curve", *extra)
     ratios = {name: pair for name, pair in ratios.items() if pair[0] in contenders}
-    return Task("curve", Joint(n, labels), contenders, ratios)
+    return Task("curve", Joint(n, labels), contenders, ratios, turns)
+
+
+def gradients(n: int, *widths: int) -> Task:
+    ratios = {
+        "log-determinant, n gradients": ("peer: gradients, torch.func", "ours: gradients, single", 60.0),
+        "log-determinant, n gradients; ours in double": ("peer: gradients, torch.func", "ours: gradients, double", 0.0),
+        "log-determinant, n gradients; BackPACK": ("peer: gradients, BackPACK", "ours: gradients, single", 0.0),
+    }
+    contenders = tuple(dict.fromkeys(name for peer, ours, _ in ratios.values() for name in (ours, peer)))
+    return Task("gradients", Curvature(n, widths), contenders, ratios)
+
+
+def ggn(n: int, *widths: int) -> Task:
+    ratios = {
+        "log-determinant, GGN": ("peer: curvature, curvlinops", "ours: curvature, single", 10.0),
+        "log-determinant, GGN; ours in double": ("peer: curvature, curvlinops", "ours: curvature, double", 0.0),
+        "log-determinant, GGN; nngeometry": ("peer: curvature, nngeometry", "ours: curvature, single", 0.0),
+    }
+    contenders = tuple(dict.fromkeys(name for peer, ours, _ in ratios.values() for name in (ours, peer)))
+    return Task("GGN", Curvature(n, widths), contenders, ratios, turns=3)
 
 
 def tasks(sizes: list[int]) -> Iterator[Task]:
@@ -88,7 +112,9 @@ def tasks(sizes: list[int]) -> Iterator[Task]:
         yield ensemble("relu", 1000, 100)
         yield ensemble("erf", 1000, 1000)
     yield curve(64, 16, 15.0, "peer: curve, its defaults")
-    yield curve(256, 32, 20.0)
+    yield curve(256, 32, 20.0, turns=3)  # minutes for each call of the peer
+    yield gradients(1000, 784, 128, 64, 10)
+    yield ggn(1000, 30, 80, 80, 10)
     if not _installed("NPEET"):
         print("NPEET is not installed (see requirements-git.txt): neighbours are not compared")
         return
@@ -143,6 +169,9 @@ def deviations(task: Task, outputs: dict[str, Outputs], stack: ExitStack) -> dic
     if task.name == "neighbours":
         ours, peer = (float(o["information"]) for o in outputs.values())
         return {"information": (abs(ours - peer), 1e-10)}
+    if task.name in ("gradients", "GGN"):
+        exact = float(outputs[next(name for name in outputs if name.endswith("double"))]["log det"])
+        return {name: (abs(float(o["log det"]) / exact - 1), 1e-5) for name, o in outputs.items()}
     if task.name == "curve":
         gaps = curve_gaps(task.problem.betas(), outputs)
         found = {f"gap of {name}": (gaps[name], max(gaps["peer: curve"], 1e-9)) for name in gaps if name[:4] == "ours"}
@@ -214,7 +243,9 @@ def cpu_name() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--save", action="store_true", help="also write benchmarks/results/<date>-<cpu>.json")
-    parser.add_argument("--only", nargs="+", help="kernels, ensemble, curve, neighbours; all without it")
+    parser.add_argument(
+        "--only", nargs="+", help="kernels, ensemble, curve, gradients, GGN, neighbours; all without it"
+    )
     parser.add_argument("--n", type=int, nargs="+", default=[500, 1000, 2000], help="sizes; 500 takes a minute")
     options = parser.parse_args()
     os.environ.update(ONE_THREAD)  # the contenders' processes inherit it before they import anything
