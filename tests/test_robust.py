@@ -140,6 +140,50 @@ def test_a_parameter_nobody_feels_stays() -> None:
     assert found.converged.all()
 
 
+def test_two_dozen_steps_are_enough_beside_the_kinks() -> None:
+    y, rng = noisy(10, decay), np.random.default_rng(11)
+    weights = rng.integers(0, 3, (40, X.size)).astype(float)
+    found = robust.regress(decay, y, np.tile([0.5, 1.2], (40, 1)), delta=1e-3, weights=weights)
+    assert found.converged.all()
+    assert found.n_iter.mean() < 25
+
+
+def test_a_fit_in_other_units_is_the_same_fit() -> None:
+    y = noisy(12, decay)
+
+    def small(theta: Array) -> tuple[Array, Array]:
+        values, slopes = decay(theta)
+        return 1e-8 * values, 1e-8 * slopes
+
+    start = np.array([[2.0, -1.0]])
+    one = robust.regress(decay, y, start, delta=1e-2)
+    other = robust.regress(small, 1e-8 * y, start, delta=1e-10)
+    assert_allclose(other.theta, one.theta, rtol=1e-4)
+
+
+def test_a_model_with_wrong_slopes_never_looks_converged() -> None:
+    def wrong(theta: Array) -> tuple[Array, Array]:
+        values, slopes = line(theta)
+        return values, -slopes
+
+    found = robust.regress(wrong, noisy(13), np.zeros((1, 2)), delta=0.1)
+    assert not found.converged.any()
+    assert_allclose(found.theta, 0)
+    assert found.residual[0] > 0.1
+
+
+def test_steps_that_overshoot_are_damped_until_they_fall() -> None:
+    def steep(theta: Array) -> tuple[Array, Array]:
+        values = np.tanh(40 * (theta[:, :1] + X)) + theta[:, 1:]
+        slope = 40 * (1 - np.tanh(40 * (theta[:, :1] + X)) ** 2)
+        return values, np.stack([slope, np.ones_like(slope)], axis=1)
+
+    y = steep(np.array([[-0.5, 0.2]]))[0][0]
+    found = robust.regress(steep, y, np.array([[-0.45, 0.0]]), delta=1.0)
+    assert found.converged.all()
+    assert_allclose(found.theta, [[-0.5, 0.2]], atol=1e-6)
+
+
 def test_bad_input_is_named() -> None:
     with pytest.raises(BadInput, match=r"delta is 0.0; it must be one number above zero"):
         robust.regress(line, noisy(0), np.zeros((1, 2)), delta=0.0)

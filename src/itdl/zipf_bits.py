@@ -8,6 +8,7 @@ debowski2025zipf, one and the same. Information is in nats.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -61,7 +62,7 @@ class ZipfBits:
 
         Falls like n^(-alpha/(1 + alpha)).
         """
-        return np.array([self._unseen(x) for x in np.ravel(_counts("n", n))]).reshape(np.shape(n)) * np.log(2)
+        return self._each(self._unseen, n)
 
     def forgotten(self, stored: ArrayLike) -> Array:
         """log 2 sum_{k > N} p_k: excess loss of who knows the answers of the N most frequent keys.
@@ -83,7 +84,7 @@ class ZipfBits:
 
         What a stretch of n symbols costs beyond n times the entropy rate. Grows like n^(1/(1 + alpha)).
         """
-        return np.array([self._different(x) for x in np.ravel(_counts("n", n))]).reshape(np.shape(n)) * np.log(2)
+        return self._each(self._different, n)
 
     def sample(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
         """n symbols: keys (n,) from 1 on, and the bit of each, (n,), the same wherever its key returns."""
@@ -97,6 +98,10 @@ class ZipfBits:
         """p(bit = 1 | key asked, everything seen): the bit where the key was seen, else one half.   (m,) -> (m,)"""
         seen = dict(zip(np.ravel(finite("keys", keys)), np.ravel(finite("bits", bits)), strict=True))
         return np.array([seen.get(key, 0.5) for key in np.ravel(finite("ask", ask))])
+
+    def _each(self, curve: Callable[[float], float], n: ArrayLike) -> Array:
+        counts = _counts("n", n)
+        return np.asarray(np.log(2) * np.reshape([curve(x) for x in counts.ravel()], counts.shape))
 
     def _unseen(self, n: float) -> float:
         """sum_k p_k (1 - p_k)^n = sum over listed keys + sum_j C(n, j) (-1)^j sum_{k > M} p_k^(j + 1)."""
