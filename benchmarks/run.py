@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import re
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -87,7 +88,7 @@ def gradients(n: int, *widths: int) -> Task:
     ratios = {
         "log-determinant, n gradients": ("peer: gradients, torch.func", "ours: gradients, single", 60.0),
         "log-determinant, n gradients; ours in double": ("peer: gradients, torch.func", "ours: gradients, double", 0.0),
-        "log-determinant, n gradients; BackPACK": ("peer: gradients, BackPACK", "ours: gradients, single", 0.0),
+        "log-determinant, n gradients; BackPACK": ("peer: gradients, BackPACK", "ours: gradients, single", 60.0),
     }
     contenders = tuple(dict.fromkeys(name for peer, ours, _ in ratios.values() for name in (ours, peer)))
     return Task("gradients", Curvature(n, widths), contenders, ratios)
@@ -97,7 +98,7 @@ def ggn(n: int, *widths: int) -> Task:
     ratios = {
         "log-determinant, GGN": ("peer: curvature, curvlinops", "ours: curvature, single", 10.0),
         "log-determinant, GGN; ours in double": ("peer: curvature, curvlinops", "ours: curvature, double", 0.0),
-        "log-determinant, GGN; nngeometry": ("peer: curvature, nngeometry", "ours: curvature, single", 0.0),
+        "log-determinant, GGN; nngeometry": ("peer: curvature, nngeometry", "ours: curvature, single", 10.0),
     }
     contenders = tuple(dict.fromkeys(name for peer, ours, _ in ratios.values() for name in (ours, peer)))
     return Task("GGN", Curvature(n, widths), contenders, ratios, turns=3)
@@ -230,7 +231,7 @@ def _installed(package: str) -> bool:
 
 def file_name(machine: dict[str, Any]) -> str:
     chosen = os.environ.get("OPENBLAS_CORETYPE", "")
-    return "-".join([machine["date"], *machine["cpu"].lower().split(), *chosen.lower().split()])
+    return re.sub(r"[^a-z0-9]+", "-", f"{machine['date']} {machine['cpu']} {chosen}".lower()).strip("-")
 
 
 def cpu_name() -> str:
