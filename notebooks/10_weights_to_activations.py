@@ -33,12 +33,14 @@ sampled = 1000  # inputs of the sampled bounds, whose lower one ends at their lo
 exact_inputs = 400  # inputs of the exactly computed noisy layer [100..2000]
 betas = [0.03, 0.1, 0.3, 1.0, 2.0]  # price of information in the weights, growing [0.001..10]
 n_train = 1000  # training images of the noisy networks [100..1500]
-steps = 2000  # training steps of the noisy networks [50..20000]
+steps = 1000  # training steps of the noisy networks [50..20000]
 n_family = 300  # training images of the families [50..1500]
-family_steps = 600  # training steps of the families [50..20000]
+family_steps = 400  # training steps of the families [50..20000]
 target = 0.1  # training loss at which networks are compared, nats [0.01..2]
 
 # %% tags=["hide-input"]
+from functools import partial
+
 import numpy as np
 
 from itdl import activations, claims, plotting, sweep
@@ -251,7 +253,7 @@ place = sweep.grid(invariance.posteriors, {"index": seeds}, nuisance="patch", ta
 known = {k: np.maximum(digit[f"{k}_linear"], digit[f"{k}_mlp"]) for k in ("i_n", "i_y", "quiet_n")}
 asked = {k: np.maximum(place[f"{k}_linear"], place[f"{k}_mlp"]) for k in ("i_n", "quiet_n")}
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 falls = {k: v[..., one] / v[..., 0] for k, v in known.items()}
 control = asked["i_n"][:, 1] / asked["i_n"][:, 0]
 ledger.check("wa-nuisance-02", falls["i_n"].max(axis=0), control=control)
@@ -278,33 +280,33 @@ r"""
 The nuisance goes as the price rises ({claim}`wa-nuisance-02`). At $\beta = 1$ most of a small patch is forgotten, but not
 of a hidden quadrant ({claim}`wa-nuisance-03`), which changes a quarter of the image and with it what the digit looks
 like. The label is not spared. It is kept only while $\beta$ is so small that much of the nuisance is kept as well
-({claim}`wa-label-01`). Side by side, what has been lost since the smallest $\beta$:
+({claim}`wa-label-01`). Side by side, what has been lost since the smallest $\beta$, in nats:
 """
 
 # %% tags=["nbval-ignore-output"]
-spent = {k: known[k].mean(axis=1) for k in ("i_n", "i_y")}
-spent = {k: v[:, :1] - v for k, v in spent.items()}
-columns = {f"{t}: {name}": spent[k][i] for i, t in enumerate(titles) for k, name in (("i_n", "place"), ("i_y", "label"))}
-table({"lost [nats], β": betas, **columns, "accuracy (patch)": digit["accuracy"][0].mean(axis=0)})
+about = {"nuisance": "i_n", "label": "i_y"}
+spent = {k: (known[k][..., :1] - known[k]).mean(axis=1) for k in about.values()}
+columns = {f"{t}: {name}": spent[k][i] for i, t in enumerate(titles) for name, k in about.items()}
+table({"β": betas, **columns, "accuracy (patch)": digit["accuracy"][0].mean(axis=0)})
 
 # %% [markdown]
 r"""
-A smaller share of the label goes than of the nuisance, since there is ten times as much of it. In nats the two lose alike,
-and the accuracy of the noisy network falls with them. The noise does not choose; "sufficiency is kept" holds for weak noise
-only.
+Of the nuisance a larger share goes. But in nats the two have lost about alike by $\beta = 1$, and the accuracy of the noisy
+network falls with them: noise that hides a patch takes no less from the label. That sufficiency is kept holds for weak
+noise only.
 
 Is it the network that has become invariant, or is the nuisance only drowned? With the noise off, at the mean of the weights, we
 ask twice. How far do the activations move when the nuisance is moved from place to place in the same image? And can a
 probe still read where it is?
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 share = digit["moved_quiet"]
 rows = {f"{t}: moved": share[i].mean(axis=0) for i, t in enumerate(titles)}
 rows |= {f"{t}: I(z;n) ≥": known["quiet_n"][i].mean(axis=0) for i, t in enumerate(titles)}
 table({"β, noise off": betas, **rows})
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 moved, asked_moved = (x["moved_quiet"][..., at] / x["moved_quiet"][..., 0] for x, at in ((digit, one), (place, 1)))
 ledger.check("wa-invariance-01", moved.max(axis=0), control=asked_moved)
 ledger.check("wa-invariance-02", falls["quiet_n"].max(axis=0), control=falls["i_n"].max(axis=0))
@@ -319,74 +321,73 @@ is less sensitive but hides nothing.
 
 ## Do models with little information generalise better?
 
-Now networks without noise, trained to the end: three shapes, two batch sizes, four scales of the start, with and
-without weight decay, and a share of none, a quarter or half of the labels drawn at random. The information in their weights is that of
-the best Gaussian around them, with a prior about zero whose width is the cheapest for each network. We compare all of them at the end of
-training, and those with true labels at the moment when their training loss passes a common value, so that
-neither the fit nor the progress of training can be what is really seen.
+Now networks without noise, of three shapes and with two batch sizes. A *mixed* family is trained to the end: two scales of
+the start, with and without weight decay, and a share of none, a quarter or half of the labels drawn at random. An *even*
+family has true labels, six scales of the start, and more repetitions; each of its networks is also stopped when its
+training loss passes a common value, so that neither the fit nor the progress of training can be what is really seen. The
+information in the weights is that of the best Gaussian around them, with a prior about zero whose width is the cheapest for
+each network.
 """
 
-# %%
+# %% tags=["hide-input", "nbval-ignore-output"]
 shapes, batches = [[8], [24], [12, 12]], [25, 100]
-shares = dict(decays=[0.0, 1e-2], scales=[0.5, 1.0, 2.0, 3.0], noises=[0.0, 0.25, 0.5])
-common = dict(seed=seed, n=n_family, inputs=16, rate=1e-2, steps=family_steps, target=target)
-trained = sweep.grid(families.family, {"index": seeds, "hidden": shapes, "batch": batches}, **common, **shares)
-settings = np.tile(families.members(**shares), (len(shapes) * len(batches), 1))
-flat = {k: np.moveaxis(v, -2, 1).reshape(n_seeds, 2, -1) for k, v in trained.items() if k != "reached"}
-reached = trained["reached"].reshape(n_seeds, -1) > 0
-shape = np.repeat(np.arange(len(shapes)), settings.shape[0] // len(shapes))
+forms = {"hidden": shapes, "batch": batches}
+common = dict(seed=seed, n=n_family, inputs=16, rate=1e-2, steps=family_steps)
+mixes = dict(decays=[0.0, 1e-2], scales=[1.0, 3.0], noises=[0.0, 0.25, 0.5], target=0.0)
+evens = dict(decays=[0.0], scales=[0.5, 1.0, 1.5, 2.0, 3.0, 4.0], noises=[0.0], target=target)
+runs = ((seeds, mixes), (range(2 * n_seeds), evens))
+mixed, even = (sweep.grid(families.family, {"index": indices, **forms}, **common, **how) for indices, how in runs)
+mixed, even = families.pooled(mixed), families.pooled(even)
+show("networks of the even family that reached the loss, of all", even["reached"].mean())
+show("their training loss there, least and largest", [even["loss"][1].min(), even["loss"][1].max()])
 
 # %% tags=["hide-input", "nbval-ignore-output"]
-clean, every = settings[:, 2] == 0, np.ones(len(settings), dtype=bool)
-gap, error = flat["test_loss"] - flat["loss"], flat["test_error"]
-whole, ended = ((0, [mask] * n_seeds) for mask in (every, clean))
-alike = (1, [clean & r for r in reached])
-start = settings[:, 1]
+whole = (mixed, 0, np.ones(mixed["reached"].shape, dtype=bool))
+ended = (even, 0, np.ones(even["reached"].shape, dtype=bool))
+alike = (even, 1, even["reached"] > 0)
+start = np.tile(evens["scales"], len(shapes) * len(batches))
+shape = np.repeat(np.arange(len(shapes)), len(batches) * len(evens["scales"]))
 
 
 def over(judge, name, what, selection, *groups):
-    rows = zip(flat[name][:, selection[0]], what[:, selection[0]], selection[1], strict=True)
+    run, row, masks = selection
+    rows = zip(run[name][row], run[what][row], masks, strict=True)
     return np.array([judge(a[m], b[m], *(g[m] for g in groups)) for a, b, m in rows])
 
 
 # %% tags=["hide-input", "nbval-ignore-output"]
-info, plain, inside = "information", families.concordance, families.within
+info, error, plain, inside = "information", "test_error", families.concordance, families.within
 ledger.check("wa-general-01", over(plain, info, error, whole), control=over(plain, "size", error, whole))
 ledger.check("wa-general-02", over(plain, info, error, alike), control=over(plain, "size", error, alike))
-
-
-def chance(*pair):
-    return families.dealt(*pair, seed=seed)
-
-
-# %% tags=["hide-input", "nbval-ignore-output"]
-stopped, nothing = over(inside, info, gap, alike, shape), over(chance, info, gap, alike, shape)
-ledger.check("wa-general-03", over(inside, info, gap, ended, shape), limit=stopped, control=nothing)
-same_start = over(inside, info, error, alike, start)
-ledger.check("wa-general-05", same_start, control=over(chance, info, error, alike, start))
-parts, by_size = (over(lambda a, _, g: families.share_within(a, g), name, gap, alike, shape) for name in (info, "size"))
+chance = partial(families.dealt, seed=seed)
+pairs = (("gap", alike, shape), (error, alike, start))
+(gaps, same_start), nothing = ([over(judge, info, *pair) for pair in pairs] for judge in (inside, chance))
+ledger.check("wa-general-03", over(inside, info, "gap", ended, shape), limit=gaps, control=nothing[0])
+ledger.check("wa-general-05", same_start, control=nothing[1])
+parts, by_size = (over(lambda a, _, g: families.share_within(a, g), x, error, alike, shape) for x in (info, "size"))
 ledger.check("wa-training-01", parts, control=by_size)
 
-# %% mystnb={"figure": {"caption": "Test error against information in the weights (first seed). Left: all networks at the end of training, by the share of random labels. Right: networks with true labels, each at the same training loss, by shape.", "name": "fig-10-family"}, "image": {"alt": "Two scatter plots. Left: points for none, a quarter and half of the labels at random form a rising cloud; more random labels lie further right and higher. Right: within and across the three shapes test error rises with information, with scatter."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Test error against information in the weights (first seed). Left: the mixed family at the end of training, by the share of random labels. Right: the even family, true labels, each network at the same training loss, by shape.", "name": "fig-10-family"}, "image": {"alt": "Two scatter plots. Left: points for none, a quarter and half of the labels at random form a rising cloud; more random labels lie further right and higher. Right: within and across the three shapes test error rises with information, with scatter."}} tags=["hide-input"]
 labels = dict(xlabel="information in the weights [nats]", ylabel="test error")
-fig, axs = plotting.panels(("all, end of training", "true labels, same training loss"), **labels)
-groups = [(settings[:, 2] == s, f"{s:g} random labels") for s in shares["noises"]]
-groups += [(alike[1][0] & (shape == i), f"hidden {'-'.join(map(str, h))}") for i, h in enumerate(shapes)]
-for k, (mask, label) in enumerate(groups):
-    ax, row, colour = axs[k // 3], k // 3, plotting.colours(3)[k % 3]
-    ax.plot(flat["information"][0, row][mask], error[0, row][mask], "osD"[k % 3], color=colour, label=label)
+fig, axs = plotting.panels(("mixed family, end of training", "even family, same training loss"), **labels)
+random = np.tile(families.members(**mixes)[:, 2], len(shapes) * len(batches))
+groups = [(whole, random == share, f"{share:g} random labels") for share in mixes["noises"]]
+groups += [(alike, alike[2][0] & (shape == i), f"hidden {'-'.join(map(str, h))}") for i, h in enumerate(shapes)]
+for k, ((run, row, _), mask, label) in enumerate(groups):
+    look = dict(color=plotting.colours(3)[k % 3], marker="osD"[k % 3], linestyle="none", label=label)
+    axs[k // 3].plot(run[info][row, 0][mask], run[error][row, 0][mask], **look)
 _ = [ax.legend() for ax in axs]
 
 # %% tags=["hide-input", "nbval-ignore-output"]
-interval = families.bootstrap(flat[info][0, 0], error[0, 0], seed=seed)
-show("rank correlation with test error, first seed, 95 % interval over networks", interval, digits=2)
-show("networks with true labels that reached the loss, of all", [reached[:, clean].mean()], digits=2)
+interval = families.bootstrap(mixed[info][0, 0], mixed[error][0, 0], seed=seed)
+show("rank correlation with test error, mixed family, first seed, 95 % interval over networks", interval, digits=2)
 measures = [info, "fixed", "norm", "trace", "size"]
-comparisons = {"end of training": (plain, whole), "same training loss": (plain, alike)}
+comparisons = {"mixed, end": (plain, whole), "even, same loss": (plain, alike)}
 comparisons |= {"and same start": (inside, alike, start), "and same shape": (inside, alike, shape)}
-taus = {k: [over(c[0], m, error, *c[1:]).mean() for m in measures] for k, c in comparisons.items()}
-rows = [zip(flat[m][:, 0], error[:, 0], flat["loss"][:, 0], strict=True) for m in measures]
-taus["end, given the loss"] = [np.mean([families.partial_concordance(*row) for row in rows_m]) for rows_m in rows]
+taus = {k: [over(judge, m, error, *rest).mean() for m in measures] for k, (judge, *rest) in comparisons.items()}
+taus["and same shape"][-1] = "none"
+rows = [zip(mixed[m][0], mixed[error][0], mixed["loss"][0], strict=True) for m in measures]
+taus["mixed, given the loss"] = [np.mean([families.partial_concordance(*r) for r in row]) for row in rows]
 table({"rank correlation with test error": measures, **taus}, digits=2)
 
 # %% [markdown]
@@ -404,7 +405,7 @@ One comparison goes the other way. Along $\beta$, in the noisy networks of the l
 true labels there is little overfitting to save, and all that is taken away is signal.
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from_kl = {"test loss": digit["test_loss"], "gap": digit["test_loss"] - digit["train_loss"]}
 along = {k: [[families.concordance(*x) for x in zip(*pair, strict=True)] for pair in zip(digit["kl"], v, strict=True)]
          for k, v in from_kl.items()}  # fmt: skip
@@ -454,5 +455,5 @@ Each line is decided by a gate, shown in brackets, and by a planted violation (*
 way. Sources, statements and notes are in the {doc}`ledger <../book/ledger>`.
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 ledger.close()

@@ -3,14 +3,14 @@
 Softmax networks on the first principal components of the digits, over shapes, batches, weight decays, scales of the
 start and shares of random labels. Their information is that of the best Gaussian about the weights where training
 stopped, with the Fisher information in the place of the Hessian, beta = 1 and one prior deviation per network, the
-cheapest. `index` numbers repetitions: it draws split, start, order and random labels.
+cheapest. `index` numbers repetitions: it draws split and random labels. Every network has its own start and order.
 
 Source: achille2019where (abstract; proposition 2.5 as we derive it).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 import numpy as np
@@ -32,6 +32,7 @@ __all__ = [
     "family",
     "members",
     "partial_concordance",
+    "pooled",
     "share_within",
     "within",
 ]
@@ -62,10 +63,12 @@ def family(
     y = torch.stack([_relabelled(seed, index, labels[fit], share) for share in settings[:, 2]])
     networks = Perceptrons((inputs, *hidden, CLASSES), "tanh")
     shape = "-".join(map(str, hidden))
-    start = networks.initialise([rng.torch_stream(seed, NAME, "start", shape, index) for _ in settings])
-    streams = [rng.torch_stream(seed, NAME, "order", shape, batch, index) for _ in settings]
+    starts, orders = (
+        [rng.torch_stream(seed, NAME, use, shape, batch, index, m) for m in range(len(settings))]
+        for use in ("start", "order")
+    )
     scale, decay = torch.as_tensor(settings[:, 1:2, None]).float(), torch.as_tensor(settings[:, 0]).float()
-    start = [p * scale for p in start]
+    start = [p * scale for p in networks.initialise(starts)]
 
     def loss(parameters: Parameters, rows: Tensor) -> Tensor:
         models = torch.arange(len(rows))[:, None]
@@ -74,12 +77,26 @@ def family(
 
     epochs, stride = max(1, steps * batch // n), max(1, STRIDE * batch // n)
     keep = {*range(0, epochs, stride), epochs}
-    run = training.adam(loss, start, streams, n=n, batch=batch, epochs=epochs, rate=rate, keep=sorted(keep))
+    run = training.adam(loss, start, orders, n=n, batch=batch, epochs=epochs, rate=rate, keep=sorted(keep))
     end, matched, reached = _stops(networks, run, x[fit], y, target)
     sizes = np.full((2, len(settings)), sum(p[0].numel() for p in start), dtype=float)
-    both = [_measured(networks, p, x[fit], y, x[test], labels[test]) for p in (end, matched)]
-    found: Result = {name: np.stack([b[name] for b in both]) for name in both[0]}
+    last = _measured(networks, end, x[fit], y, x[test], labels[test])
+    found = {name: np.stack([values, values]) for name, values in last.items()}
+    if reached.any():
+        there = _measured(networks, [p[reached] for p in matched], x[fit], y[reached], x[test], labels[test])
+        for name, values in there.items():
+            found[name][1, reached.numpy()] = values
     return found | {"reached": reached.double().numpy(), "size": sizes}
+
+
+def pooled(runs: Mapping[str, Array]) -> dict[str, Array]:
+    """All shapes and batches side by side: (repetitions, shapes, batches, 2, M) -> (2, repetitions, networks).
+
+    `reached` has no axis of 2. Also `gap`, the test loss less the training loss.
+    """
+    repetitions = len(runs["reached"])
+    found = {k: np.moveaxis(v, 3, 0).reshape(2, repetitions, -1) for k, v in runs.items() if k != "reached"}
+    return found | {"reached": runs["reached"].reshape(repetitions, -1), "gap": found["test_loss"] - found["loss"]}
 
 
 def concordance(a: Array, b: Array) -> float:
