@@ -171,6 +171,31 @@ def test_a_family_is_reproducible_and_what_it_says_about_one_member_is_so() -> N
     assert found["norm"][0, 2] < found["norm"][0, 0]  # weight decay
 
 
+def test_every_network_has_its_own_start_and_what_is_beside_it_does_not_matter() -> None:
+    alone, pair = (
+        generalisation.family(**(FAMILY | {"decays": [0.0], "noises": [0.0], "scales": scales}))
+        for scales in ([1.0], [1.0, 1.0])
+    )
+    for name in ("loss", "test_loss", "information"):
+        one, two = np.asarray(alone[name]), np.asarray(pair[name])
+        assert_allclose(two[:, 0], one[:, 0], rtol=1e-4)
+        assert (two[:, 0] != two[:, 1]).all()
+
+
+def test_networks_of_all_shapes_are_laid_side_by_side() -> None:
+    repetitions, shapes, batches, members = 3, 2, 2, 4
+    numbers = np.arange(repetitions * shapes * batches * 2 * members).reshape(repetitions, shapes, batches, 2, members)
+    reached = np.arange(repetitions * shapes * batches * members).reshape(repetitions, shapes, batches, members)
+    found = generalisation.pooled({"loss": numbers, "test_loss": 3 * numbers, "reached": reached})
+    assert found["loss"].shape == (2, repetitions, shapes * batches * members)
+    assert found["reached"].shape == (repetitions, shapes * batches * members)
+    for i, j, k, m in np.ndindex(repetitions, shapes, batches, members):
+        at = (j * batches + k) * members + m
+        assert (found["loss"][:, i, at] == numbers[i, j, k, :, m]).all()
+        assert found["reached"][i, at] == reached[i, j, k, m]
+    assert_allclose(found["gap"], 2 * found["loss"])
+
+
 def test_the_information_of_a_network_by_its_dense_formula() -> None:
     networks = Perceptrons((3, 4, 10), "tanh")
     parameters = [p.double() for p in networks.initialise([torch.Generator().manual_seed(0)])]
