@@ -39,13 +39,16 @@ def test_regression_agrees_with_its_formulas() -> None:
 def test_sampled_posteriors_are_those_of_whole_data_sets() -> None:
     """The targets are never drawn in `regression`; here they are."""
     x, g = np.random.default_rng(1).standard_normal((12, 2)), np.random.default_rng(2)
-    short = formulas._average_divergence(x, 2.0, 0.5, np.random.default_rng(3), 4000)
+    short, ratio = formulas._divergences(x, 2.0, 0.5, np.random.default_rng(3), 4000)
     y = 2 * g.standard_normal((4000, 2)) @ x.T + 0.5 * g.standard_normal((4000, 12))
     cov = np.linalg.inv(x.T @ x / 0.25 + np.eye(2) / 4)
     means = y @ x @ cov / 0.25
     whole = 0.5 * ((means**2).sum(axis=1) / 4 + np.trace(cov) / 4 - 2 - np.linalg.slogdet(cov / 4)[1])
     assert abs(short.mean() - whole.mean()) < 4 * np.hypot(short.std(), whole.std()) / 4000**0.5
     assert_allclose(short.std(), whole.std(), rtol=0.1)
+    assert abs(short.mean() - ratio.mean()) < 4 * np.hypot(short.std(), ratio.std()) / 4000**0.5
+    weak = np.exp(-formulas._divergences(0.2 * x, 1.0, 1.0, np.random.default_rng(4), 4000)[1])
+    assert abs(weak.mean() - 1) < 4 * weak.std() / 4000**0.5  # E prior/posterior = 1 at the true weights
 
 
 def test_other_priors_pay_their_distance() -> None:
