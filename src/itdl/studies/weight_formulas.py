@@ -13,11 +13,12 @@ from scipy import stats
 from itdl import gaussian, rng, weights
 from itdl.checks import Array
 from itdl.numerics import log_mean_exp, logdet
+
+# With it torch comes into a worker before its first unit; loky would take torch for a leak if it came with a later one.
+from itdl.studies.weight_information import NAME
 from itdl.sweep import Result
 
-__all__ = ["NAME", "covariance", "data_in_weights", "evidence", "priors", "regression", "zigzag"]
-
-NAME = "information in the weights"
+__all__ = ["covariance", "data_in_weights", "evidence", "priors", "regression", "zigzag"]
 
 
 def _design(seed: int, index: int, n: int, k: int) -> Array:
