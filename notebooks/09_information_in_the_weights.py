@@ -304,7 +304,7 @@ ledger.check("wi-samples-01", ratio[0].max(axis=0), control=ratio[1].min(axis=0)
 r"""
 {cite:t}`achille2018emergence` also report that the test error is U-shaped in $\beta$ and flat in the number of
 weights. With 30 % random labels one arm of the U is missing here: a posterior at the smallest $\beta$ predicts true
-labels as well as any other.
+labels no worse than any other.
 """
 
 # %% tags=["nbval-ignore-output"]
@@ -312,7 +312,9 @@ prices = [1e-4, 0.01, 0.1, 0.3, 1.0]
 noisy = dict(seed=seed, n=images[-1], fractions=[0.3], betas=prices, steps=steps)
 arms = sweep.grid(study.over_beta, {"index": range(8)}, **noisy)["test"][:, 0]
 table({"β": prices, "test accuracy, 30 % random labels": arms.mean(axis=0)})
-ledger.check("wi-beta-01", arms[:, 1:].max(axis=1) - arms[:, 0], control=arms[:, 1:].max(axis=1) - arms[:, -1])
+others = arms.sum(axis=0) - arms
+tuned = arms[np.arange(len(arms)), 1 + others[:, 1:].argmax(axis=1)]
+ledger.check("wi-beta-01", tuned - arms[:, 0], control=tuned - arms[:, -1])
 
 # %% [markdown]
 r"""
