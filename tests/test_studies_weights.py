@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -16,9 +18,25 @@ from itdl.studies import weight_information as study
 from itdl.studies import weight_table
 from itdl.sweep import Result
 
-BETA = {"seed": 3, "index": 1, "n": 40, "fractions": [0.0, 1.0], "betas": [0.01, 5.0], "steps": 150, "width": 8}
-SGD = {"seed": 3, "models": 2, "n": 60, "width": 8, "rate": 0.2, "epochs": 20, "checkpoints": [5, 50, 200]}
-LONG = {"seed": 3, "models": 2, "n": 40, "components": 4, "width": 3, "classes": 2, "rate": 2e-2}
+BETA: dict[str, Any] = {
+    "seed": 3,
+    "index": 1,
+    "n": 40,
+    "fractions": [0.0, 1.0],
+    "betas": [0.01, 5.0],
+    "steps": 150,
+    "width": 8,
+}
+SGD: dict[str, Any] = {
+    "seed": 3,
+    "models": 2,
+    "n": 60,
+    "width": 8,
+    "rate": 0.2,
+    "epochs": 20,
+    "checkpoints": [5, 50, 200],
+}
+LONG: dict[str, Any] = {"seed": 3, "models": 2, "n": 40, "components": 4, "width": 3, "classes": 2, "rate": 2e-2}
 
 
 def same(one: Result, two: Result) -> bool:
@@ -208,8 +226,16 @@ def test_the_best_prior_is_no_worse_than_its_neighbours() -> None:
 # The table
 
 
-def table(**changes: object) -> dict[str, Array]:
-    given = {"seed": 3, "models": 2, "n": 60, "widths": [6], "checkpoints": [5, 40, 300], "level": 1.0, "batch": 20}
+def table(**changes: Any) -> dict[str, Array]:
+    given: dict[str, Any] = {
+        "seed": 3,
+        "models": 2,
+        "n": 60,
+        "widths": [6],
+        "checkpoints": [5, 40, 300],
+        "level": 1.0,
+        "batch": 20,
+    }
     return {k: np.asarray(v) for k, v in weight_table.dependence(**(given | changes)).items()}
 
 

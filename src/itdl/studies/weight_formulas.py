@@ -43,7 +43,7 @@ def _divergences(
     means = products @ cov / noise_sd**2
     shape = weights.gaussian_information(np.zeros(k), prior_sd, 1.0, factor=x / noise_sd).curvature
     off, precision = truth - means, np.linalg.inv(cov)
-    constant = k * np.log(prior_sd) + 0.5 * logdet("precision", precision)
+    constant = k * np.log(prior_sd) - 0.5 * logdet("posterior covariance", cov)
     squares = (truth**2).sum(axis=1) / prior_sd**2 - ((off @ precision) * off).sum(axis=1)
     return (means**2).sum(axis=1) / (2 * prior_sd**2) + shape, constant + squares / 2
 
