@@ -30,10 +30,10 @@ n_train = 3277  # training patterns out of 4096 [100..4000]
 batch = 512  # patterns in a minibatch [1..4000]
 rate = 0.0004  # learning rate of Adam [0.00001..0.1]
 noise_var = 0.001  # variance of the noise added for bounds [0.000001..1]
-full_epochs = 4000  # epochs of training on full batches, at five times the rate [20..50000]
-heart_epochs = 5000  # epochs of learning shuffled labels by heart, at five times the rate [20..50000]
+full_epochs = 3000  # epochs of training on full batches, at five times the rate [20..50000]
+heart_epochs = 4000  # epochs of learning shuffled labels by heart, at five times the rate [20..50000]
 depth_epochs = 500  # longest training in the comparison of depths [20..20000]
-digit_epochs = 1500  # epochs of training on digits [20..20000]
+digit_epochs = 800  # epochs of training on digits [20..20000]
 device = "cpu"  # where networks are trained {cpu|auto}
 
 # %% tags=["hide-input"]

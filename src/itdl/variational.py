@@ -93,7 +93,7 @@ class VariationalNetworks:
         h = x.expand(len(parameters[0]), *x.shape[-2:])
         layers = len(self.hidden) + 1
         for layer in range(layers):
-            h = torch.baddbmm(parameters[2 * layer + 1], torch.relu(h) if layer else h, parameters[2 * layer])
+            h = torch.baddbmm(parameters[2 * layer + 1], torch.relu_(h) if layer else h, parameters[2 * layer])
         mean, raw = h.chunk(2, dim=-1)
         return Encoding(mean, LEAST_SD + softplus(raw))
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from itdl import data, rng, training
+from itdl import backpropagation, data, rng, training
 from itdl import layer_information as layers
 from itdl.checks import Array, BadInput
 from itdl.networks import Parameters, Perceptrons
@@ -66,8 +66,7 @@ class _Task:
         def mean(parameters: Parameters, rows: Tensor) -> Tensor:
             inputs = self.train.gather(1, rows)
             x = self.x.index_select(0, inputs.flatten()).view(*inputs.shape, -1)
-            z = networks.forward(parameters, x)
-            return cross_entropy(z.mT, self.told.gather(1, inputs), reduction="none").mean(dim=1)
+            return backpropagation.cross_entropy(networks, parameters, x, self.told.gather(1, inputs))
 
         return mean
 

@@ -2,6 +2,7 @@
 
 All models of one unit see the same images in the same order and the same noise, so that what differs between two of
 them is the objective or beta. `index` numbers independent repetitions: split, start, order and noise are drawn anew.
+Training is in single precision, measuring in double.
 
 Source: piran2020dual; what its abstract leaves open is our choice, and stands in the chapter's parameters.
 """
@@ -105,22 +106,24 @@ def plane(
     x, y = torch.tensor(task.x, **put), torch.tensor(seen, device=put["device"])
     schedule = _schedule(torch.tensor(betas, **put).repeat(len(objectives)), anneal, epochs * -(-n // batch))
     loss = _loss(networks, x, y, targets, kinds, schedule, rng.torch_stream(seed, NAME, "noise", index))
-    orders = [rng.torch_stream(seed, NAME, "order", index) for _ in range(models)]
+    orders = [rng.torch_stream(seed, NAME, "order", index) for _ in range(models)]  # one and the same
     made = training.adam(loss, start, orders, n=n, batch=batch, epochs=epochs, rate=rate, keep=snapshots)
-    x_test, y_test = torch.tensor(task.x_test, **put), torch.tensor(task.y_test, device=put["device"])
-    eps = torch.randn((draws, len(x_test), latent), generator=rng.torch_stream(seed, NAME, "test", index)).to(**put)
-    found = [_measure(networks, p, x_test, y_test, eps, torch.tensor(seen_test).to(y_test)) for _, p in made]
+    fine = put | {"dtype": torch.float64}
+    x_test, y_test = torch.tensor(task.x_test, **fine), torch.tensor(task.y_test, device=put["device"])
+    eps = torch.randn((draws, len(x_test), latent), generator=rng.torch_stream(seed, NAME, "test", index)).to(**fine)
+    labels = y_test, torch.tensor(seen_test).to(y_test)
+    found = [_measure(networks, [q.to(**fine) for q in p], x_test, *labels, eps) for _, p in made]
     shape = (len(objectives), len(betas), len(found))
     return {name: np.stack([f[name] for f in found], axis=-1).reshape(shape) for name in found[0]}
 
 
 def _placement(device: str) -> dict[str, Any]:
-    """Double precision on the processor; with `auto` single precision on an accelerator where there is one."""
+    """Single precision, on the processor; with `auto` on an accelerator where there is one."""
     if device not in ("cpu", "auto"):
         raise BadInput(f"device is {device!r}; known are cpu and auto")
     if device == "auto" and torch.cuda.is_available():
         return {"device": torch.device("cuda"), "dtype": torch.float32}
-    return {"device": torch.device("cpu"), "dtype": torch.float64}
+    return {"device": torch.device("cpu"), "dtype": torch.float32}
 
 
 def _schedule(own: Tensor, start: float, steps: int) -> Iterator[Tensor]:
@@ -136,30 +139,31 @@ def _loss(
 ) -> Callable[[list[Tensor], Tensor], Tensor]:  # fmt: skip
     """The loss of every model by its kind, the place of its objective in `OBJECTIVES`, (M,).
 
-    targets (2, n, K) are p~(y|x), clean and noisy.
+    targets (2, n, K) are p~(y|x), clean and noisy. All models see the batch of the first.
     """
-    logs = targets[1].log()
+    logs, goals = targets[1].log(), kinds.clamp(max=1)
 
     def loss(parameters: list[Tensor], rows: Tensor) -> Tensor:
         beta = next(schedule)
-        encoding = networks.encode(parameters, x[rows])
-        eps = torch.randn((rows.shape[1], networks.latent), generator=noises, dtype=torch.float64).to(x)
+        batch = rows[0]
+        encoding = networks.encode(parameters, x[batch])
+        eps = torch.randn((len(batch), networks.latent), generator=noises, dtype=torch.float64).to(x)
         log_q = networks.decode(parameters, v.sample(encoding, eps))
         rates = v.rate(encoding, networks.prior(parameters, y[rows]))
-        direct = v.vib(rates, v.cross_entropy(log_q, targets[kinds.clamp(max=1)[:, None], rows]), beta)
-        return torch.where(kinds == 2, v.vdib(rates, v.reverse_kl(log_q, logs[rows]), beta), direct)
+        direct = v.vib(rates, v.cross_entropy(log_q, targets[:, batch][goals]), beta)
+        return torch.where(kinds == 2, v.vdib(rates, v.reverse_kl(log_q, logs[batch]), beta), direct)
 
     return loss
 
 
 def _measure(
-    networks: v.VariationalNetworks, parameters: list[Tensor], x: Tensor, y: Tensor, eps: Tensor, seen: Tensor
+    networks: v.VariationalNetworks, parameters: list[Tensor], x: Tensor, y: Tensor, seen: Tensor, eps: Tensor
 ) -> dict[str, Array]:
     """Everything about the test images, one number a model; eps (draws, n, latent) makes the codes."""
     encoding = networks.encode(parameters, x)
     prior = networks.prior(parameters, y.expand(len(encoding.mean), -1))
     codes = [v.sample(encoding, e) for e in eps]
-    log_q = torch.stack([networks.decode(parameters, z) for z in codes], dim=1).double()
+    log_q = torch.stack([networks.decode(parameters, z) for z in codes], dim=1)
     guess = networks.decode(parameters, encoding.mean).argmax(dim=-1)
     made = {
         "rate": v.rate(encoding, prior).mean(dim=-1),
@@ -182,7 +186,7 @@ def _sampled_rate(encoding: v.Encoding, prior: v.Encoding | None, z: Tensor) -> 
     """Mean of log p(z|x) - log r(z) over the codes z themselves, (M,)."""
     own = ((z - encoding.mean) / encoding.sd) ** 2 / 2 + encoding.sd.log()
     other = z**2 / 2 if prior is None else ((z - prior.mean) / prior.sd) ** 2 / 2 + prior.sd.log()
-    return np.asarray((other - own).sum(dim=-1).mean(dim=-1).double().cpu())
+    return np.asarray((other - own).sum(dim=-1).mean(dim=-1).cpu())
 
 
 def _all_pairs(scores: Array, labels: np.ndarray) -> tuple[float, float]:
