@@ -10,17 +10,19 @@
 r"""
 # From weights to activations
 
-*Does a network that holds little information in its weights keep little about its input, and does it generalise better?*
+*Does a network that holds little information in its weights keep little about its input, and does it generalise
+better?*
 
-Information in the weights is about the past: the training set. {cite:t}`achille2019where` connect it to the future. Their
-abstract says that models with low information complexity "not only generalize better, but are bound to learn invariant
-representations of future inputs", and that these relations hinge not only on the architecture but on how the model is
-trained. {cite:t}`achille2018emergence` had drawn the same line from weight noise to invariance to nuisances. This page
-follows the line step by step: Fisher information of the activations, effective information, one noisy layer exactly,
-networks whose weights are charged for what they hold, and families of trained networks. Each step ends with a verdict.
+Information in the weights is about the past: the training set. {cite:t}`achille2019where` connect it to the future.
+Their abstract says that models with low information complexity "not only generalize better, but are bound to learn
+invariant representations of future inputs", and that these relations hinge not only on the architecture but on how the
+model is trained. {cite:t}`achille2018emergence` had drawn the same line from weight noise to invariance to nuisances.
+This page follows the line step by step: Fisher information of the activations, effective information, one noisy layer
+exactly, networks whose weights are charged for what they hold, and families of trained networks. Each step ends with a
+verdict.
 
-We read the abstracts. The propositions are known to us from readers' transcriptions, so that none of them is quoted, and
-where a formula differs from the transcription we write "as we derive it" and show the difference by numbers.
+We read the abstracts. The propositions are known to us from readers' transcriptions, so that none of them is quoted,
+and where a formula differs from the transcription we write "as we derive it" and show the difference by numbers.
 """
 
 # %% tags=["hide-input", "parameters"]
@@ -57,10 +59,10 @@ seeds = range(n_seeds)
 r"""
 ## The idea in one equation
 
-Let a network be $f_w$, with Fisher information $F_w$ about its weights. Weight noise $\xi \sim \mathcal N(0, \beta F_w^{-1})$ is
-what the trade-off between loss and information tolerates at price $\beta$. With $J$ the Jacobian of $f$ in the weights it
-turns the map into a channel, $z\,|\,x \sim \mathcal N\big(f(x), S(x)\big)$ with $S = \beta J F_w^{-1} J^\top$, and that channel
-has a Fisher information about its *input*. As we derive it,
+Let a network be $f_w$, with Fisher information $F_w$ about its weights. Weight noise $\xi \sim \mathcal N(0, \beta
+F_w^{-1})$ is what the trade-off between loss and information tolerates at price $\beta$. With $J$ the Jacobian of $f$
+in the weights it turns the map into a channel, $z\,|\,x \sim \mathcal N\big(f(x), S(x)\big)$ with $S = \beta J F_w^{-1}
+J^\top$, and that channel has a Fisher information about its *input*. As we derive it,
 
 $$
 F_{z|x} = (\partial_x f)^\top S^{-1}\, \partial_x f
@@ -68,9 +70,9 @@ F_{z|x} = (\partial_x f)^\top S^{-1}\, \partial_x f
 \qquad S = \beta J F_w^{-1} J^\top .
 $$ (eq-10-fisher)
 
-The version in circulation, as transcribed, has $\tfrac1\beta (\partial_x f)^\top (J F_w J^\top)\, \partial_x f$. Units tell
-them apart. The smallest case has one weight and one input, $z = w x$: the noise has variance $\beta x^2/F_w$, and by hand
-$F_{z|x} = w^2 F_w/(\beta x^2) + 2/x^2$.
+The version in circulation, as transcribed, has $\tfrac1\beta (\partial_x f)^\top (J F_w J^\top)\, \partial_x f$. Units
+tell them apart. The smallest case has one weight and one input, $z = w x$: the noise has variance $\beta x^2/F_w$, and
+by hand $F_{z|x} = w^2 F_w/(\beta x^2) + 2/x^2$.
 """
 
 # %%
@@ -116,14 +118,14 @@ _ = ax.legend()
 r"""
 The derived form is within {measured}`wa-fisher-01` of the sampled score ({claim}`wa-fisher-01`). It says what one would
 expect of a noisy layer: twice as strong an input is seen through twice the noise, and known a quarter as well per unit
-({claim}`wa-fisher-02`). And it carries the step from weights to activations: less $F_w$ means less $F_{z|x}$, for
-every direction at once ({claim}`wa-fisher-03`). But this needs an order of *matrices*. A smaller trace of $F_w$, the number
+({claim}`wa-fisher-02`). And it carries the step from weights to activations: less $F_w$ means less $F_{z|x}$, for every
+direction at once ({claim}`wa-fisher-03`). But this needs an order of *matrices*. A smaller trace of $F_w$, the number
 that is usually plotted, decides nothing.
 
 ## Effective information
 
-From Fisher to mutual information, after {cite:t}`brunel1998mutual`: if $z$ pins $x$ down, what is left open is a Gaussian
-with covariance $F_{z|x}^{-1}$, so
+From Fisher to mutual information, after {cite:t}`brunel1998mutual`: if $z$ pins $x$ down, what is left open is a
+Gaussian with covariance $F_{z|x}^{-1}$, so
 
 $$
 I(x; z) \approx h(x) - \tfrac12 \operatorname{E}_x \log\frac{(2\pi e)^{\dim x}}{\det F_{z|x}} .
@@ -131,9 +133,10 @@ $$ (eq-10-effective)
 
 A layer with fewer outputs than inputs never pins $x$ down. The mean term then lacks rank, its determinant is zero, and
 {eq}`eq-10-effective` says $-\infty$. With the covariance term it can have full rank again, and a finite, wrong value.
-What repairs it is the spread of the inputs, the same finite prior that the information in the weights needs. As we derive it,
-$\tfrac12\operatorname{E}_x\log\det(I + \Sigma_x F_{z|x})$ is exact for a linear layer with constant noise and Gaussian
-inputs, whatever its width. We hold all three against sampled bounds: InfoNCE from below, leave-one-out from above.
+What repairs it is the spread of the inputs, the same finite prior that the information in the weights needs. As we
+derive it, $\tfrac12\operatorname{E}_x\log\det(I + \Sigma_x F_{z|x})$ is exact for a linear layer with constant noise
+and Gaussian inputs, whatever its width. We hold all three against sampled bounds: InfoNCE from below, leave-one-out
+from above.
 """
 
 # %%
@@ -175,17 +178,17 @@ inputs it is back within {measured}`wa-effective-03` of the sampled information 
 
 ## One layer, exactly
 
-{cite:t}`achille2018emergence` bound what one noisy layer can know. Let every weight be multiplied by a factor of mean one and
-log-variance $\alpha$. Given $x$ the outputs are independent, so information and total correlation add up to a sum over
-outputs, $I(z;x) + TC(z) = \sum_i I(z_i; x)$, and for many uncorrelated inputs each term nears
+{cite:t}`achille2018emergence` bound what one noisy layer can know. Let every weight be multiplied by a factor of mean
+one and log-variance $\alpha$. Given $x$ the outputs are independent, so information and total correlation add up to a
+sum over outputs, $I(z;x) + TC(z) = \sum_i I(z_i; x)$, and for many uncorrelated inputs each term nears
 
 $$
 g(\alpha) = -\tfrac12\log\big(1 - e^{-\alpha}\big), \qquad \alpha = e^{-2I/k},
 $$ (eq-10-unit)
 
-where $I = -\tfrac k2\log\alpha$ is the information in the $k$ weights. The factor 2 is ours: it follows from that
-$I$, and one reader's transcription of the proposition lacks it. The Gaussian form is cheap. For log-normal noise we compute the
-densities exactly, from products of characteristic functions.
+where $I = -\tfrac k2\log\alpha$ is the information in the $k$ weights. The factor 2 is ours: it follows from that $I$,
+and one reader's transcription of the proposition lacks it. The Gaussian form is cheap. For log-normal noise we compute
+the densities exactly, from products of characteristic functions.
 """
 
 # %%
@@ -216,8 +219,9 @@ show("d × excess, correlated inputs (d = 10, then 100)", correlated["derived"][
 # %% [markdown]
 r"""
 The bounds hold, in the Gaussian form ({claim}`wa-layer-02`) and for the noise itself ({claim}`wa-layer-03`), and the
-excess falls like one over the number of inputs. The form is an approximation for strong noise ({claim}`wa-layer-01`), and
-the last line shows why the inputs must be uncorrelated: with a shared factor the excess times $d$ leaves its interval.
+excess falls like one over the number of inputs. The form is an approximation for strong noise ({claim}`wa-layer-01`),
+and the last line shows why the inputs must be uncorrelated: with a shared factor the excess times $d$ leaves its
+interval.
 
 ## From little information to invariance
 
@@ -234,13 +238,13 @@ ledger.check("wa-nuisance-01", rules["sufficient"], control=rules["any"])
 # %% [markdown]
 r"""
 So the question for real networks is whether weight noise takes the nuisance and leaves the label. The digits of
-{cite:t}`alpaydin1998optical` get a nuisance with four equally likely values: a bright patch of two by two pixels in one of
-the corners, or one quadrant hidden, as in the occlusion task of {cite:t}`achille2018emergence`. Networks with one hidden
-layer of sixteen tanh units and Gaussian weights are trained at several prices $\beta$ of information. $z$ is the noisy
-hidden layer. A probe $q$, fitted on training images and evaluated on others, bounds its information from below,
-$I(z;n) \ge H(n) - \operatorname{E}[-\log q(n\,|\,z)]$ ({cite:t}`barber2003im`); we take the better of a linear probe and one
-with a hidden layer. As a control, networks that were trained to report the place of the patch: what they know of it is no
-nuisance, and should stay.
+{cite:t}`alpaydin1998optical` get a nuisance with four equally likely values: a bright patch of two by two pixels in one
+of the corners, or one quadrant hidden, as in the occlusion task of {cite:t}`achille2018emergence`. Networks with one
+hidden layer of sixteen tanh units and Gaussian weights are trained at several prices $\beta$ of information. $z$ is the
+noisy hidden layer. A probe $q$, fitted on training images and evaluated on others, bounds its information from below,
+$I(z;n) \ge H(n) - \operatorname{E}[-\log q(n\,|\,z)]$ ({cite:t}`barber2003im`); we take the better of a linear probe
+and one with a hidden layer. As a control, networks that were trained to report the place of the patch: what they know
+of it is no nuisance, and should stay.
 """
 
 # %%
@@ -262,7 +266,7 @@ lost = 1 - known["i_y"] / known["i_y"][..., :1]
 some = betas.index(0.3)
 ledger.check("wa-label-01", lost[..., -1].max(axis=0), limit=lost[..., some].max(axis=0), control=1 - falls["i_n"][0])
 
-# %% mystnb={"figure": {"caption": "What the noisy hidden layer knows, against the price of information in the weights: bounds from below for the nuisance and the label, and for the nuisance when the noise is switched off. Points: mean over seeds, bars: range.", "name": "fig-10-nuisance"}, "image": {"alt": "Two panels, bright patch and hidden quadrant, against beta on a logarithmic axis. Label information starts near two nats and bends down for beta above 0.3. Nuisance information about the patch starts at a fifth of a nat and falls to almost nothing; about the hidden quadrant it starts near one nat and falls to half. With the noise off, nuisance information about the patch falls by a third, and that about the quadrant rises up to beta one."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "What the noisy hidden layer knows, against the price of information in the weights: bounds from below for the nuisance and the label, and for the nuisance when the noise is switched off. Points: mean over seeds, bars: range.", "name": "fig-10-nuisance"}, "image": {"alt": "Two panels, bright patch and hidden quadrant, against beta on a logarithmic axis. Label information starts near two nats and bends down for beta above 0.3. Nuisance information about the patch starts at a quarter of a nat and falls to almost nothing; about the hidden quadrant it starts near one nat and falls to half. With the noise off, nuisance information about the patch falls by a third, and that about the quadrant rises up to beta one."}} tags=["hide-input"]
 titles = ("bright patch", "hidden quadrant")
 labels = dict(xlabel="price of information β", ylabel="bound on information [nats]", xscale="log", sharey=True)
 fig, axs = plotting.panels(titles, height=3.6, **labels)
@@ -277,9 +281,9 @@ _ = fig.legend(*axs[0].get_legend_handles_labels(), loc="outside lower center", 
 
 # %% [markdown]
 r"""
-The nuisance goes as the price rises ({claim}`wa-nuisance-02`). At $\beta = 1$ most of a small patch is forgotten, but not
-of a hidden quadrant ({claim}`wa-nuisance-03`), which changes a quarter of the image and with it what the digit looks
-like. The label is not spared. It is kept only while $\beta$ is so small that much of the nuisance is kept as well
+The nuisance goes as the price rises ({claim}`wa-nuisance-02`). At $\beta = 1$ most of a small patch is forgotten, but
+not of a hidden quadrant ({claim}`wa-nuisance-03`), which changes a quarter of the image and with it what the digit
+looks like. The label is not spared. It is kept only while $\beta$ is so small that part of the nuisance is kept as well
 ({claim}`wa-label-01`). Side by side, what has been lost since the smallest $\beta$, in nats:
 """
 
@@ -291,13 +295,13 @@ table({"β": betas, **columns, "accuracy (patch)": digit["accuracy"][0].mean(axi
 
 # %% [markdown]
 r"""
-Of the nuisance a larger share goes, and it goes first. But by $\beta = 1$ the label has lost nats of the same order, and
-above it the label pays nearly alone for the patch; the accuracy of the noisy network falls with it. That sufficiency is
-kept holds for weak noise only.
+Of the nuisance a larger share goes, and it goes first. But by $\beta = 1$ the label has lost nats of the same order,
+and above it the label pays nearly alone for the patch; the accuracy of the noisy network falls with it. That
+sufficiency is kept holds for weak noise only.
 
-Is it the network that has become invariant, or is the nuisance only drowned? With the noise off, at the mean of the weights, we
-ask twice. How far do the activations move when the nuisance is moved from place to place in the same image? And can a
-probe still read where it is?
+Is it the network that has become invariant, or is the nuisance only drowned? With the noise off, at the mean of the
+weights, we ask twice. How far do the activations move when the nuisance is moved from place to place in the same image?
+And can a probe still read where it is?
 """
 
 # %% tags=["nbval-ignore-output"]
@@ -313,20 +317,20 @@ ledger.check("wa-invariance-02", falls["quiet_n"].max(axis=0), control=falls["i_
 
 # %% [markdown]
 r"""
-The answers differ. The *share* of the activations' variance that the nuisance makes falls ({claim}`wa-invariance-01`), as
-{eq}`eq-10-fisher` lets one expect. But what a probe reads from the noiseless activations need not fall: of
-the patch most is left, of the hidden quadrant there is *more* ({claim}`wa-invariance-02`). Less of the nuisance is there, and
-it can be told as well. So what is bound to be invariant is the channel with its noise. The map, which is what one would
+The answers differ. The *share* of the activations' variance that the nuisance makes falls ({claim}`wa-invariance-01`),
+as {eq}`eq-10-fisher` lets one expect. But what a probe reads from the noiseless activations need not fall: of the patch
+most is left, of the hidden quadrant there is *more* ({claim}`wa-invariance-02`). Less of the nuisance is there, and it
+can be told as well. So what is bound to be invariant is the channel with its noise. The map, which is what one would
 deploy, is less sensitive but hides little.
 
 ## Do models with little information generalise better?
 
-Now networks without noise, of three shapes and with two batch sizes. A *mixed* family is trained to the end: two scales of
-the start, with and without weight decay, and a share of none, a quarter or half of the labels drawn at random. An *even*
-family has true labels, six scales of the start, and more repetitions; each of its networks is also stopped when its
-training loss passes a common value, so that neither the fit nor the progress of training can be what is really seen. The
-information in the weights is that of the best Gaussian around them, with a prior about zero whose width is the cheapest for
-each network.
+Now networks without noise, of three shapes and with two batch sizes. A *mixed* family is trained to the end: two scales
+of the start, with and without weight decay, and a share of none, a quarter or half of the labels drawn at random. An
+*even* family has true labels, six scales of the start, and more repetitions; each of its networks is also stopped when
+its training loss passes a common value, so that neither the fit nor the progress of training can be what is really
+seen. The information in the weights is that of the best Gaussian around them, with a prior about zero whose width is
+the cheapest for each network.
 """
 
 # %% tags=["hide-input", "nbval-ignore-output"]
@@ -398,14 +402,14 @@ table({"rank correlation with test error": measures, **taus}, digits=2)
 
 # %% [markdown]
 r"""
-The sentence of the abstract holds here, and not by way of the training loss. In the mixed family less information goes with
-less test error ({claim}`wa-general-01`); much of that is the share of random labels, which raises both. In the even family,
-with true labels and at the same loss, it still does ({claim}`wa-general-02`). There the scale of the start is the next
-suspect, since it moves norm, information and error together; among networks of equal scale the correlation is weaker and
-still there ({claim}`wa-general-05`). In the table `fixed` is the information for one prior for all networks, `norm` its part
-from the size of the weights, `trace` the trace of the Fisher information, `size` the number of weights, which predicts
-nothing or the contrary. Within one architecture and at equal loss information orders the gaps as well
-({claim}`wa-general-03`), at the end of training, where losses differ, much less. And at equal loss and
+The sentence of the abstract holds here, and not by way of the training loss. In the mixed family less information goes
+with less test error ({claim}`wa-general-01`); much of that is the share of random labels, which raises both. In the
+even family, with true labels and at the same loss, it still does ({claim}`wa-general-02`). There the scale of the start
+is the next suspect, since it moves norm, information and error together; among networks of equal scale the correlation
+is weaker and still there ({claim}`wa-general-05`). In the table `fixed` is the information for one prior for all
+networks, `norm` its part from the size of the weights, `trace` the trace of the Fisher information, `size` the number
+of weights, which predicts nothing or the contrary. Within one architecture and at equal loss information orders the
+gaps as well ({claim}`wa-general-03`), at the end of training, where losses differ, much less. And at equal loss and
 architecture training still moves the information by much ({claim}`wa-training-01`).
 
 One comparison goes the other way. Along $\beta$, in the noisy networks of the last section, information is charged for
@@ -427,8 +431,8 @@ r"""
 ## What this page does not show
 
 - **The papers' own figures.** Their images and networks are larger; we saw no settings, and the occlusion task here has
-  eight by eight pixels. Bounds from probes are lower bounds: a better probe may find more, and differently at each $\beta$. The better of
-  two is picked on the images that evaluate it, which flatters it by about its sampling error.
+  eight by eight pixels. Bounds from probes are lower bounds: a better probe may find more, and differently at each
+  $\beta$. The better of two is picked on the images that evaluate it, which flatters it by about its sampling error.
 - **The propositions as printed.** They were not read, only transcriptions of them. That a form is "as transcribed" says
   nothing about the page.
 - **Depth.** The bound over several layers is the smallest of those of its layers and is not tight; we did not test it.
