@@ -34,9 +34,9 @@ noises = [3.0, 1.0, 0.3, 0.1, 0.03]  # β of the effective information, falling 
 sampled = 1000  # inputs of the sampled bounds, whose lower one ends at their logarithm [100..5000]
 exact_inputs = 400  # inputs of the exactly computed noisy layer [100..2000]
 betas = [0.03, 0.1, 0.3, 1.0, 2.0]  # price of information in the weights, growing [0.001..10]
-n_train = 1000  # training images of the noisy networks [100..1500]
+n_train = 1000  # training images of the noisy networks [250..1500]
 steps = 1000  # training steps of the noisy networks [50..20000]
-n_family = 300  # training images of the families [50..1500]
+n_family = 300  # training images of the families [100..1500]
 family_steps = 400  # training steps of the families [50..20000]
 target = 0.1  # training loss at which networks are compared, nats [0.01..2]
 
