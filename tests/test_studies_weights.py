@@ -80,6 +80,10 @@ def test_evidence_and_slope() -> None:
     run = formulas.evidence(seed=1, index=0, n=15, k=3, beta=0.5)
     assert run["off"] < 1e-10 < 0.1 < run["off_mean"]
     assert run["slope_off"] < 1e-6 < 0.01 < run["slope_off_half"]
+    # With the mean loss beta = 1 is beta = n of the sum: the minimum has risen by the integral of its slope.
+    betas = np.linspace(1, 15, 60)
+    slopes = [formulas.evidence(seed=1, index=0, n=15, k=3, beta=beta)["information"] for beta in betas]
+    assert_allclose(run["off_mean"], np.trapezoid(slopes, betas), rtol=1e-2)
 
 
 def test_covariances_and_their_price() -> None:
@@ -93,6 +97,7 @@ def test_covariances_and_their_price() -> None:
 def test_data_in_weights() -> None:
     run = formulas.data_in_weights(seed=1, index=0, d=2, k=3, beta=0.01)
     assert run["rest"] < 1e-9 < 0.1 < run["rest_printed"]
+    assert_allclose(run["rest_printed"], 0.5 * (np.log(2 * np.pi * np.e) - np.log(0.01)))
     assert run["moved"] < 1e-9
     assert_allclose(run["log_fisher_moved"], np.log(100))
 
