@@ -106,6 +106,13 @@ def test_other_code_or_versions_compute_again(
 # Limits
 
 
+def test_a_worker_that_has_grown_is_replaced_without_a_word_or_a_loss() -> None:
+    """Warnings are errors here, also in joblib's threads; a page must not end over one."""
+    found = sweep.run(units.grown, [{"i": i} for i in (0, 0, 1, 2, 3, 4, 5)], jobs=2)
+    assert [r["i"] for r in found] == [0, 0, 1, 2, 3, 4, 5]
+    assert len({r["pid"] for r in found}) > 2
+
+
 def test_no_points_give_no_results() -> None:
     assert sweep.run(units.spectrum, []) == []
 

@@ -13,6 +13,7 @@ import io
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
@@ -96,7 +97,9 @@ def parallel(
 def _backend(address: str | None, jobs: int, local: str) -> Iterator[None]:
     if not address:
         threads = {"inner_max_num_threads": 1} if local == "loky" else {}
-        with joblib.parallel_config(backend=local, n_jobs=jobs, **threads):
+        with warnings.catch_warnings(), joblib.parallel_config(backend=local, n_jobs=jobs, **threads):
+            # A worker that has grown (an import, say) is replaced between two units. None is lost: nothing to warn of.
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
             yield
         return
     if importlib.util.find_spec("distributed") is None:

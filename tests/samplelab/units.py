@@ -1,4 +1,5 @@
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,17 @@ def threads(i: int) -> dict[str, float]:
 
 def text(i: int) -> dict[str, Any]:
     return {"word": np.array(["a", None], dtype=object)}
+
+
+HOARD: list[np.ndarray] = []
+
+
+def grown(i: int) -> dict[str, float]:
+    """All but the first leave their process half a gigabyte larger."""
+    if i:
+        HOARD.append(np.ones(60_000_000))
+        time.sleep(1.2)  # workers look at their memory once a second
+    return {"pid": float(os.getpid()), "i": float(i)}
 
 
 def plain(i: int) -> Any:

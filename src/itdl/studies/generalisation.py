@@ -86,7 +86,7 @@ def family(
         there = _measured(networks, [p[reached] for p in matched], x[fit], y[reached], x[test], labels[test])
         for name, values in there.items():
             found[name][1, reached.numpy()] = values
-    return found | {"reached": reached.double().numpy(), "size": sizes}
+    return {**found, "reached": reached.double().numpy(), "size": sizes}
 
 
 def pooled(runs: Mapping[str, Array]) -> dict[str, Array]:
