@@ -52,8 +52,10 @@ def random_rows(*, seed: int, index: int, tokens: int, sigma: float, rows: int) 
     found = attention.entropy_of_scores(np.vstack([u, sigma * ahead(tokens)]))
     bound = float(attention.entropy_bound(sigma, tokens))
     slip = float(attention.entropy_bound(sigma * np.sqrt((tokens - 1) / tokens), tokens))
-    slack = {"slack": float(found.min()) - bound, "slack_slip": float(found.min()) - slip}
-    return slack | {"mean": float(found[:-1].mean()), "bound": bound}
+    return {
+        "slack": float(found.min()) - bound, "slack_slip": float(found.min()) - slip,
+        "mean": float(found[:-1].mean()), "bound": bound,
+    }  # fmt: skip
 
 
 def smallest_entropy(*, seed: int, tokens: int, sigma: float, starts: int) -> Result:
@@ -127,10 +129,13 @@ def inverse(*, seed: int, index: int, d: int, lipschitz: float, steps: int, inpu
     w = draws.standard_normal((d, d))
     w *= lipschitz / np.linalg.norm(w, 2)
     x = draws.standard_normal((inputs, d))
-    found = {}
+    found: Result = {}
     for name, turned in (("error", w), ("error_turned", -lipschitz * np.eye(d))):
-        y = x + np.tanh(x @ turned)
-        back = residual_information.invert_residual(lambda z, turned=turned: np.tanh(z @ turned), y, steps)
+
+        def branch(z: Array, turned: Array = turned) -> Array:
+            return np.asarray(np.tanh(z @ turned))
+
+        back = residual_information.invert_residual(branch, x + branch(x), steps)
         found[name] = float(np.linalg.norm(back - x) / np.linalg.norm(x))
     return found
 
@@ -146,7 +151,7 @@ def normalisation(*, seed: int, index: int, d: int, rows: int, eps: float) -> Re
     scaled = a * x + b
     plain, usual = attention.layer_norm(scaled), attention.layer_norm(scaled, eps=eps)
     single = _single_norm(scaled, eps)
-    found = {
+    found: Result = {
         "moved": float(np.abs(plain - attention.layer_norm(x)).max()),
         "moved_eps": float(np.abs(usual - attention.layer_norm(x, eps=eps)).max()),
     }

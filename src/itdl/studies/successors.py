@@ -65,7 +65,7 @@ class Successors:
 
     @staticmethod
     def answers(tokens: Tensor) -> Tensor:
-        """Whether place s holds what followed an earlier occurrence of the token at t.   (n, T) -> (n, T, T) of t, s."""
+        """Whether place s holds what followed an earlier occurrence of the token at t.   -> (n, T, T) of t, s."""
         alike = tokens[:, :, None] == tokens[:, None, :]
         shifted = torch.zeros_like(alike)
         shifted[:, :, 1:] = alike[:, :, :-1]

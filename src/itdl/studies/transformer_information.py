@@ -39,27 +39,27 @@ def induction(
     `excess`, (M, E, T): loss above the best prediction at each place. Of each head, (M, E, L, H): `entropy` of its rows
     from the tenth on, mean; `bound` and `spectral`, lower bounds for it from the length of the logits and from norms of
     the weights; `previous` and `induction`, its weight on the token before and on tokens that followed an earlier
-    occurrence of the present one, where there are any. `slack`, (M, E): the smallest entropy less its bound. At the end, of the first
-    network: `maps` (L, H, T, T) of one sequence `tokens` (T,); of all: what the stream of the last token knows about
-    the token before, itself and the next (`token_information`), `known`, `known_low`, `known_high`, (M, L + 1, 3), and
-    `chance`, the same of labels dealt at random; and what `_local` finds.
+    occurrence of the present one, where there are any. `slack`, (M, E): the smallest entropy less its bound. Of the
+    first network, `maps` (E, L, H, T, T) of one sequence `tokens` (T,). `best`, (T,): surprisal of the best prediction.
+    At the end, what the stream of the last token knows about the token before, itself and the next: `known`, (M, L + 1,
+    3), with noise in units of the stream's own deviation, `known_fixed` of the embedding's, `chance`, (M, L + 1), of
+    labels dealt at random; and what `_local` finds.
     """
     net = Decoders(SOURCE.vocabulary, SOURCE.length - 1, width, heads, layers, hidden=0)
     kept = [0, *np.unique(np.geomspace(steps / 50, steps, count).round().astype(int)).tolist()]
     tokens = SOURCE.draw(READ, rng.torch_stream(seed, NAME, "read"))
     best = torch.as_tensor(SOURCE.surprisals(tokens))
     readings: list[Result] = []
+    maps = []
     for _, parameters in _trained(net, seed, models, steps, batch, rate, kept):
         doubled = [p.double() for p in parameters]
         seen = net.trace(doubled, tokens[:, :-1])
         loss = -torch.log_softmax(seen.logits, dim=-1).gather(-1, tokens[None, :, 1:, None].expand(models, -1, -1, 1))
         excess: Result = {"excess": (loss[..., 0] - best).mean(dim=1).numpy()}
+        maps.append(np.stack([torch.softmax(scores[0, 0], dim=-1).numpy() for scores in seen.scores]))
         readings.append(excess | _attention(net, doubled, seen, SOURCE.answers(tokens[:, :-1])))
     made: Result = {name: np.stack([np.asarray(r[name]) for r in readings], axis=1) for name in readings[0]}
-    made |= {
-        "at": np.array(kept, dtype=float),
-        "maps": np.stack([torch.softmax(s[0, 0], -1).numpy() for s in seen.scores]),
-    }
+    made |= {"at": np.array(kept, dtype=float), "maps": np.stack(maps)}
     made |= {"tokens": tokens[0, :-1].double().numpy(), "best": best.mean(dim=0).numpy()}
     return made | _streams(net, doubled, seed, information, noise) | _local(net, doubled, seed, probe)
 
@@ -101,32 +101,20 @@ def memorising(
     return result | {"at": np.array(kept, dtype=float)}
 
 
-def token_information(h: Array, labels: np.ndarray, noise: float, generator: np.random.Generator) -> Array:
-    """I(label; h + noise xi), (3,): by sampling, and the two bounds that need no samples. h (N, d) all equally likely.
+def token_information(h: Array, labels: np.ndarray, noise: float, generator: np.random.Generator) -> float:
+    """I(label; h + noise xi) by sampling, all rows of h (N, d) equally likely.
 
-    The label has the density of the mixture of its own points, h that of all: E log p(z|label)/p(z), with `DRAWS` z
-    from each point. Bounds: mixture entropies from pairwise distances, d^2/2 noise^2 above and d^2/8 noise^2 below
-    (kolchinsky2017estimating); a bound of the difference takes one of each.
+    Given the label, z has the density of the mixture over its own rows, else over all: E log p(z|label)/p(z), exact
+    but for the `DRAWS` z from each row.
     """
-    distances = _squares(h, h) / noise**2
     own = labels[:, None] == labels[None]
     share = np.log(own.mean(axis=1))
-
-    def entropy(factor: float, mask: Array | np.ndarray) -> float:
-        logs = np.where(mask, -factor * distances, -np.inf)
-        return float(-log_mean_exp(logs, axis=1).mean())
-
-    everyone = np.ones_like(own)
-    low, high = (
-        entropy(a, everyone) - (entropy(b, own) + float(share.mean())) for a, b in ((1 / 8, 1 / 2), (1 / 2, 1 / 8))
-    )
     found = []
     for _ in range(DRAWS):
-        z = h + noise * generator.standard_normal(h.shape)
-        logs = -_squares(z, h) / (2 * noise**2)
+        logs = -_squares(h + noise * generator.standard_normal(h.shape), h) / (2 * noise**2)
         inside = log_mean_exp(np.where(own, logs, -np.inf), axis=1) - share
         found.append(float((inside - log_mean_exp(logs, axis=1)).mean()))
-    return np.array([np.mean(found), low, high])
+    return float(np.mean(found))
 
 
 def _squares(x: Array, y: Array) -> Array:
@@ -180,21 +168,22 @@ def _spectral(net: Decoders, layer: Parameters, stream: Tensor, rows: Tensor) ->
 
 
 def _streams(net: Decoders, parameters: Parameters, seed: int, n: int, noise: float) -> Result:
-    """What the stream of the last token, scaled to unit power and with noise, knows about tokens, (M, L + 1, 3)."""
+    """What the stream of the last token knows about tokens when noise is added, on `n` sequences."""
     tokens = SOURCE.draw(n, rng.torch_stream(seed, NAME, "streams"))
-    seen = net.trace(parameters, tokens[:, :-1])
+    streams = [stream[:, :, -1].numpy() for stream in net.trace(parameters, tokens[:, :-1]).streams]
     labels = tokens[:, -3:].numpy().T
     dealt = rng.stream(seed, NAME, "dealt").permutation(labels[1])
-    known = []
-    for m in range(len(parameters[0])):
-        for layer, stream in enumerate(seen.streams):
-            h = stream[m, :, -1].numpy()
-            h = (h - h.mean(axis=0)) / h.std(axis=0).mean()
-            draws = (rng.stream(seed, NAME, "noise", m, layer, i) for i in range(4))
-            known.append([token_information(h, y, noise, g) for y, g in zip([*labels, dealt], draws, strict=True)])
-    array = np.array(known).reshape(len(parameters[0]), len(seen.streams), 4, 3)
-    found: Result = {name: array[:, :, :3, i] for i, name in enumerate(("known", "known_low", "known_high"))}
-    return found | {"chance": array[:, :, 3, 0]}
+    models = len(parameters[0])
+    known, fixed = np.empty((2, models, len(streams), 3))
+    chance = np.empty((models, len(streams)))
+    for m in range(models):
+        sizes = [noise * float(stream[m].std(axis=0).mean()) for stream in streams]
+        for layer, stream in enumerate(streams):
+            draws = rng.stream(seed, NAME, "noise", m, layer)
+            known[m, layer] = [token_information(stream[m], y, sizes[layer], draws) for y in labels]
+            fixed[m, layer] = [token_information(stream[m], y, sizes[0], draws) for y in labels]
+            chance[m, layer] = token_information(stream[m], dealt, sizes[layer], draws)
+    return {"known": known, "known_fixed": fixed, "chance": chance}
 
 
 def _local(net: Decoders, parameters: Parameters, seed: int, probe: float, samples: int = 6000) -> Result:
