@@ -86,7 +86,8 @@ def rank_collapse(*, seed: int, index: int, tokens: int, d: int, depth: int) -> 
     """Share of token differences after each of `depth` random layers, (depth + 1,), unit power after each.
 
     `log_pure`, its logarithm for attention alone; `skip`, `mlp` (in the place of the skip), `both`. Queries, keys and
-    values have weights of variance 1/d, the MLP (4 d wide) of 2/d and 1/(4 d).
+    values have weights of variance 1/d, the MLP (4 d wide) of 2/d and 1/(4 d). `small`: values divided by the depth,
+    beside a skip.
     """
     draws = rng.stream(seed, NAME, "collapse", index)
     x = draws.standard_normal((tokens, d))
@@ -97,20 +98,23 @@ def rank_collapse(*, seed: int, index: int, tokens: int, d: int, depth: int) -> 
     return {
         "log_pure": attention.pure_collapse(x, qk, v), "skip": attention.collapse(x, qk, v, skip=1.0),
         "mlp": attention.collapse(x, qk, v, mlp=mlp), "both": attention.collapse(x, qk, v, mlp=mlp, skip=1.0),
+        "small": attention.collapse(x, qk, v / depth, skip=1.0),
     }  # fmt: skip
 
 
 def chains(*, seed: int, index: int, d: int, layers: int, noise: float, samples: int = 0) -> Result:
     """I(x; x_l) along noisy linear chains, (layers + 1,), of the five `KINDS` of maps.
 
-    Of W with weights of variance 1/d: W, its orthogonal factor, 1 + W, 1 + W/sqrt(layers), (1 + W)/sqrt 2. With
-    `samples`, also `sampled`: the Gaussian information of that many draws after the raw chain.
+    Of W with weights of variance 1/d: W, its orthogonal factor, 1 + W, 1 + W/sqrt(layers), (1 + W)/sqrt 2. `fresh`:
+    the raw chain if only the noise of the last layer counted. With `samples`, also `sampled`: the Gaussian information of that many draws after the raw chain.
     """
     draws = rng.stream(seed, NAME, "chains", index)
     w = draws.standard_normal((layers, d, d)) / d**0.5
     one = np.eye(d)
     maps = dict(zip(KINDS, (w, np.linalg.qr(w)[0], one + w, one + w / layers**0.5, (one + w) / 2**0.5), strict=True))
     found: Result = {name: residual_information.chain_information(m, noise) for name, m in maps.items()}
+    through = np.stack([one, *_products(maps["raw"])])
+    found["fresh"] = 0.5 * np.linalg.slogdet(one + through @ through.swapaxes(-1, -2) / noise**2)[1]
     if samples:
         x = draws.standard_normal((samples, d))
         h = x + noise * draws.standard_normal((samples, d))
@@ -118,6 +122,14 @@ def chains(*, seed: int, index: int, d: int, layers: int, noise: float, samples:
             h = h @ t.T + noise * draws.standard_normal((samples, d))
         found["sampled"] = gaussian.mutual_information(np.cov(np.hstack([x, h]).T), d)
     return found
+
+
+def _products(maps: Array) -> list[Array]:
+    """T_0, T_1 T_0, ..."""
+    made = [maps[0]]
+    for t in maps[1:]:
+        made.append(t @ made[-1])
+    return made
 
 
 def inverse(*, seed: int, index: int, d: int, lipschitz: float, steps: int, inputs: int = 64) -> Result:
