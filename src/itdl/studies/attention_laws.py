@@ -106,7 +106,8 @@ def chains(*, seed: int, index: int, d: int, layers: int, noise: float, samples:
     """I(x; x_l) along noisy linear chains, (layers + 1,), of the five `KINDS` of maps.
 
     Of W with weights of variance 1/d: W, its orthogonal factor, 1 + W, 1 + W/sqrt(layers), (1 + W)/sqrt 2. `fresh`:
-    the raw chain if only the noise of the last layer counted. With `samples`, also `sampled`: the Gaussian information of that many draws after the raw chain.
+    the raw chain if only the noise of the last layer counted. With `samples`, also `sampled`: the Gaussian
+    information of that many draws after the raw chain.
     """
     draws = rng.stream(seed, NAME, "chains", index)
     w = draws.standard_normal((layers, d, d)) / d**0.5

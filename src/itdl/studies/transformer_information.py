@@ -23,7 +23,7 @@ from itdl.studies.successors import Successors
 from itdl.sweep import Result
 from itdl.transformers import Decoders, Trace
 
-__all__ = ["NAME", "induction", "memorising", "token_information"]
+__all__ = ["NAME", "crossing", "induction", "memorising", "token_information"]
 
 NAME = "transformer information"
 SOURCE = Successors(vocabulary=8, length=33, jump=0.1)
@@ -99,6 +99,19 @@ def memorising(
             made[name].append(values)
     result: Result = {name: np.array(rows).swapaxes(1, 2) for name, rows in made.items()}
     return result | {"at": np.array(kept, dtype=float)}
+
+
+def crossing(at: np.ndarray, values: Array, share: float) -> Array:
+    """Step at which a curve has come `share` of the way from its start to its end, first time.   values (M, E) -> (M,).
+
+    Between two readings the logarithm of the step is interpolated; the reading at 0 counts as half of the next.
+    """
+    log = np.log(np.maximum(at, at[1] / 2))
+    done = (values - values[:, :1]) / (values[:, -1:] - values[:, :1])
+    i = np.maximum((done >= share).argmax(axis=1), 1)
+    m = np.arange(len(values))
+    part = (share - done[m, i - 1]) / (done[m, i] - done[m, i - 1])
+    return np.asarray(np.exp(log[i - 1] + np.clip(part, 0, 1) * (log[i] - log[i - 1])))
 
 
 def token_information(h: Array, labels: np.ndarray, noise: float, generator: np.random.Generator) -> float:
@@ -186,7 +199,7 @@ def _streams(net: Decoders, parameters: Parameters, seed: int, n: int, noise: fl
     return {"known": known, "known_fixed": fixed, "chance": chance}
 
 
-def _local(net: Decoders, parameters: Parameters, seed: int, probe: float, samples: int = 6000) -> Result:
+def _local(net: Decoders, parameters: Parameters, seed: int, probe: float, samples: int = 8000) -> Result:
     """I(x; stream) for a Gaussian shift x of the embedding of eight tokens, with as much noise after every layer.
 
     Shift and noise have deviation `probe`, so that layers act on them as their Jacobians do: `local` is the whitened
