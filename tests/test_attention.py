@@ -138,6 +138,8 @@ def test_random_logits_at_the_ends() -> None:
     assert_allclose(attention.random_entropy(0.05, 1e6) - math.log(1e6), -(0.05**2) / 2, rtol=1e-4)
     falls = np.diff(attention.random_entropy(np.linspace(0.1, 20, 40), 50))
     assert (falls < 0).all()
+    frozen = attention.random_entropy(3 * np.sqrt(np.log(1e24)), 1e24)  # exponents beyond those of a float
+    assert 0 < frozen < 0.03 * np.log(1e24)
 
 
 def test_many_tokens_approach_the_limit_from_above() -> None:

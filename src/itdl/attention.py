@@ -102,7 +102,7 @@ def _random_entropy(sigma: float, tokens: float) -> float:
     g = np.arange(-reach, reach + step, step)
     weight = step * np.exp(-(g**2) / 2) / np.sqrt(2 * np.pi)
     v = np.arange(-reach * sigma - 5, np.log(tokens) + reach * sigma + 40, 0.25)
-    z = np.exp(sigma * g - v[:, None])
+    z = np.exp(np.minimum(sigma * g - v[:, None], 700))  # e^-z is 0 long before
     missing = -np.expm1(-z) @ weight  # 1 - phi
     slope = -(z * np.exp(-z)) @ (g * weight)  # d phi / d sigma
     # Where phi is 0 the power is 0 whatever the logarithm says.
