@@ -135,7 +135,8 @@ fig, (ax,) = plotting.panels([""], xlabel="b = σ / √log T", ylabel="entropy /
 fine = np.linspace(0, 3, 61)
 for n, label, colour in zip([16, 256, 1e6, 1e12, 1e24], ["16", "256", "10⁶", "10¹²", "10²⁴"], plotting.colours(5), strict=True):
     ax.plot(fine, attention.random_entropy(fine * np.log(n) ** 0.5, n) / np.log(n), color=colour, label=f"T = {label}")
-ax.plot(fine, np.maximum(1 - fine**2 / 2, 0), "k--", label="limit")
+corner = np.array([*np.linspace(0, 2**0.5, 60), 3])
+ax.plot(corner, np.maximum(1 - corner**2 / 2, 0), "k--", label="limit")
 _ = ax.legend()
 
 # %% [markdown]
@@ -247,7 +248,7 @@ limited = np.minimum(left["raw"], left["scaled"])
 ledger.check("tf-residual-01", left["unit"], limit=limited, control=left["plain"])
 
 # %% mystnb={"figure": {"caption": "Information about the input along chains of 64 noisy linear layers (32 dimensions, noise 0.1; mean over draws). W has random weights of variance 1/d.", "name": "fig-14-chain"}, "image": {"alt": "Five falling curves against layer, both axes logarithmic, from 74 nats. The plain chain W falls fastest, to about 1 nat at layer 64; the residual chain of unit power runs just above it. Orthogonal maps and 1 + W/8 coincide and end at 15. The raw residual chain 1 + W falls like them at first, then levels off at 28."}} tags=["hide-input"]
-fig, (ax,) = plotting.panels([""], xlabel="layer + 1", ylabel="I(x; x_l) [nats]", xscale="log", yscale="log", height=3.4)
+fig, (ax,) = plotting.panels([""], xlabel="layer + 1", ylabel="$I(x; x_l)$ [nats]", xscale="log", yscale="log", height=3.4)
 for name, kind, marker, colour in zip(names, kinds, plotting.MARKERS, plotting.colours(5), strict=False):
     ax.plot(np.arange(1, 66), chain[kind].mean(axis=0), marker=marker, markevery=[0, 1, 3, 7, 15, 31, 63], color=colour, label=name)
 _ = ax.legend()
@@ -275,7 +276,7 @@ late = [run["excess"][:, :, -8:].mean(axis=2) for run in both]
 show("loss above the best, two layers", two["excess"][:, -1].mean(axis=1), "nats", digits=2)
 show("loss above the best, one layer ", one["excess"][:, -1].mean(axis=1), "nats", digits=2)
 
-# %% mystnb={"figure": {"caption": "Attention of the first network over training: one sequence, every row a token that looks, every column a token looked at; above each map the mean entropy of its head, in nats. Step through training.", "name": "fig-14-maps"}, "image": {"alt": "Frames of four triangular attention maps, two heads of each of two layers. At first all rows are evenly grey. At the end a head of the first layer has become a line just below the diagonal, the token before, and the heads of the second layer show scattered dark spots in vertical groups: tokens that followed an earlier occurrence."}} tags=["hide-input", "nbval-ignore-output"]
+# %% mystnb={"figure": {"caption": "Attention of the first network over training: one sequence, every row a token that looks, every column a token looked at; above each map the mean entropy of its head, in nats. Step through training.", "name": "fig-14-maps"}, "image": {"alt": "Frames of four triangular attention maps, two heads of each of two layers. At first all rows are spread out. At the end a head of the first layer has become a line just below the diagonal, the token before, the other one is still spread out, and the heads of the second layer show short lines parallel to the diagonal: tokens that followed an earlier occurrence."}} tags=["hide-input", "nbval-ignore-output"]
 at = two["at"].astype(int)
 
 
@@ -311,7 +312,7 @@ mean_entropy = two["entropy"].mean(axis=(2, 3))
 others = np.roll(mean_entropy[:, 0], 1)
 ledger.check("tf-entropy-01", mean_entropy[:, -1] / mean_entropy[:, 0], control=others / mean_entropy[:, 0])
 
-# %% mystnb={"figure": {"caption": "Training over steps (mean over networks, band: range). Left: loss above the best prediction on the last eight places. Middle: weight of the best head of each layer on the token before (first layer) and on answers (second layer). Right: attention entropy of the head that looks back most sharply in each layer, and of the other.", "name": "fig-14-training"}, "image": {"alt": "Three panels over training steps on a logarithmic axis. Left: for two layers the loss falls from 1.5 to near zero, with a plateau near 0.8 before a steep fall around step 150; for one layer it stays on a plateau above 0.5. Middle: the weight of the second layer's best head on answers rises from 0.4 to 0.98 at the same steps, that of the first layer's on the token before from 0.05 to about 0.7. Right: entropies start near 2.7; the sharpest head of the first layer falls below 1, those of the second settle near 1.8."}} tags=["hide-input", "nbval-ignore-output"]
+# %% mystnb={"figure": {"caption": "Training over steps (mean over networks, band: range). Left: loss above the best prediction on the last eight places. Middle: weight of the best head of each layer on the token before (first layer) and on answers (second layer). Right: attention entropy of the head that looks back most sharply in each layer, and of the other.", "name": "fig-14-training"}, "image": {"alt": "Three panels over training steps on a logarithmic axis. Left: for two layers the loss falls from 1.6 to a plateau near 0.75 and then, around step 100, to zero; for one layer it stays above 0.6. Middle: the weight of the second layer's best head on answers rises from 0.4 to almost one at the same steps, that of the first layer's on the token before from 0.05 to 0.8. Right: entropies start near 2.7; the sharper head of the first layer falls below 1, the other stays above 2; those of the second layer fall to 1.6 and rise again to 1.7 and 1.9."}} tags=["hide-input", "nbval-ignore-output"]
 fig, axs = plotting.panels(["loss above best [nats]", "weight", "entropy [nats]"], height=3.0, xlabel="step", xscale="log")
 axis = np.maximum(at, 4)
 for values, label in zip(late, ["two layers", "one layer"], strict=True):
@@ -366,14 +367,14 @@ ledger.check("tf-stream-01", own[:, -1] / own[:, 0], limit=fixed[:, -1, 1] / own
 turn = known[..., 2] - known[..., 1]
 ledger.check("tf-stream-02", turn[:, -1], control=turn[:, 0])
 
-# %% mystnb={"figure": {"caption": "What the stream of the last token knows about the token before, its own and the next, by layer (points: mean over networks, bars: range). Left: noise in units of the stream; right: noise of one size. Dashed: log 8, all there is to know.", "name": "fig-14-stream"}, "image": {"alt": "Two panels with three sets of points at embedding, layer 1 and layer 2. Left: the own token falls from 1.9 to 0.2 nats, the next token rises from 0.1 to 1.1, and the token before peaks at about 1 after layer 1. Right: all three rise to about 2 nats after layer 2, just under the dashed line at 2.08."}} tags=["hide-input", "nbval-ignore-output"]
+# %% mystnb={"figure": {"caption": "What the stream of the last token knows about the token before, its own and the next, by layer (points: mean over networks, bars: range). Left: noise in units of the stream; right: noise of one size. Dashed: log 8, all there is to know.", "name": "fig-14-stream"}, "image": {"alt": "Two panels with three sets of points at embedding, layer 1 and layer 2. Left: the own token falls from 1.9 to 0.2 nats, the next token rises from 0.1 to 1.2, and the token before peaks at 1.2 after layer 1. Right: the own token stays at 1.9, and the other two rise to 2 nats after layer 2, just under the dashed line at 2.08."}} tags=["hide-input", "nbval-ignore-output"]
 fig, axs = plotting.panels(["noise with the stream", "noise of one size"], sharey=True, ylabel="information [nats]", height=3.0)
 for ax, values in zip(axs, (known, fixed), strict=True):
     for i, (label, marker) in enumerate(zip(["token before", "own token", "next token"], "osD", strict=True)):
         plotting.intervals(ax, np.arange(3) + 0.06 * (i - 1), values[..., i].T, label=label, marker=marker, linestyle="-")
     ax.axhline(np.log(8), color="black", linestyle="--", linewidth=1)
     ax.set_xticks(range(3), ["embedding", "layer 1", "layer 2"])
-_ = axs[0].legend(loc="center left")
+_ = axs[1].legend(loc="lower right")
 
 # %% [markdown]
 r"""
@@ -400,10 +401,10 @@ show("orthogonal maps             ", ideal, "nats")
 r"""
 ## Is preserving the input always good?
 
-No. The smallest case is least squares. A label depends on five features; the representation keeps these five, or these
-and more that have nothing to do with it. $I(T;Y)$ is the same for all of them, $I(X;T)$ grows, and with 60 training
-points the test loss grows with it. With many points it does not matter: what hurts is not the information but that it
-must be told apart from finitely many examples.
+No. The smallest case is least squares. A label depends on five features; the representation keeps two of them, all
+five, or these and more that have nothing to do with it. From five on $I(T;Y)$ is the same, $I(X;T)$ grows, and with 60
+training points the test loss grows with it. With many points it does not matter: what hurts is not the information but
+that what matters must be told apart from it by finitely many examples.
 """
 
 # %%
@@ -429,16 +430,16 @@ ends = {name: heart[name][:, :, -1] for name in ("train", "test")}
 table({"noise": noises, **{f"{name}, above the best": v.mean(axis=1) for name, v in ends.items()}})
 ledger.check("tf-harm-02", ends["test"][0] - ends["test"][2], control=ends["train"][0] - ends["train"][2])
 
-# %% mystnb={"figure": {"caption": "Preserving less and predicting better. Left: test loss of least squares against what the representation knows about the input; points: mean and range over draws, line: the formula, dashed: with the relevant features alone. Right: transformers on few sequences, test loss (solid) and training loss (dotted) above the best prediction, by noise in the stream (mean over networks).", "name": "fig-14-harm"}, "image": {"alt": "Left: test loss against information about the input: a minimum of about 0.8 nats at 12 nats, then a rise to above 3 nats at 115. Right: test loss over training steps on a logarithmic axis; without noise it falls to about 0.9 and then climbs above 4; with noise 0.5 it climbs to 1.5, with noise 1 it stays near 1.1. Training losses fall below zero without noise."}} tags=["hide-input", "nbval-ignore-output"]
+# %% mystnb={"figure": {"caption": "Preserving less and predicting better. Left: test loss of least squares against what the representation knows about the input; points: mean and range over draws, line: the formula, dashed: with the relevant features alone. Right: transformers on few sequences, test loss (solid) and training loss (dotted) above the best prediction, by noise in the stream (mean over networks).", "name": "fig-14-harm"}, "image": {"alt": "Left: test loss against information about the input: a minimum of 0.8 nats at 12 nats, and a rise to above 3 nats at 115, with wide bars. Right: losses over training steps on a logarithmic axis; without noise the test loss falls to 1 and then climbs to 4, with noise it stays near 1.1. Training losses fall, without noise to below zero."}} tags=["hide-input", "nbval-ignore-output"]
 fig, (left, right) = plotting.panels(["", ""], height=3.2)
 plotting.intervals(left, mean["i_x"], fits["loss"][0].T, label="60 points")
 left.plot(mean["i_x"], mean["formula"], label="formula")
 left.axhline(mean["formula"][1], color="black", linestyle="--", linewidth=1)
-left.set(xlabel="I(X;T) [nats]", ylabel="test loss [nats]", ylim=(0.5, 5))
+left.set(xlabel="I(X;T) [nats]", ylabel="test loss [nats]", ylim=(0.5, 8))
 left.legend(loc="upper left")
 for i, colour in enumerate(plotting.colours(3)):
     axis = np.maximum(heart["at"], 3)
-    right.plot(axis, heart["test"][i].mean(axis=0), color=colour, marker=plotting.MARKERS[i], label=f"noise {noises[i]}")
+    right.plot(axis, heart["test"][i].mean(axis=0), color=colour, marker=plotting.MARKERS[i], label=f"noise {noises[i]:g}")
     right.plot(axis, heart["train"][i].mean(axis=0), ":", color=colour)
 right.set(xlabel="step", ylabel="loss above best [nats]", xscale="log")
 _ = right.legend()

@@ -230,15 +230,15 @@ def test_normalisation_reads_the_scale_from_its_eps() -> None:
 
 def test_features_beyond_the_relevant_ones_cost_what_the_formula_says() -> None:
     many = [
-        laws.features_kept(seed=1, index=i, n=40, kept=[3, 12], relevant=3, noise=0.5, view=0.2) for i in range(400)
+        laws.features_kept(seed=1, index=i, n=40, kept=[1, 3, 12], relevant=3, noise=0.5, view=0.2) for i in range(400)
     ]
     loss = np.array([m["loss"] for m in many])
     error = loss.std(axis=0) / 20
     assert (np.abs(loss.mean(axis=0) - np.asarray(many[0]["formula"])) < 4 * error).all()
     i_x, i_y = np.asarray(many[0]["i_x"]), np.asarray(many[0]["i_y"])
-    assert_allclose(i_x, [1.5 * np.log(26), 6 * np.log(26)])
-    # Of the three features together: signal 1/(1 + 0.04), the rest of the variance 1.25 is left.
-    assert_allclose(i_y, 0.5 * np.log(1.25 / (1.25 - 1 / 1.04)))
+    assert_allclose(i_x, np.log(26) * np.array([0.5, 1.5, 6]))
+    # Of three features together: signal 1/(1 + 0.04), the rest of the variance 1.25 is left; of one, a third of it.
+    assert_allclose(i_y, 0.5 * np.log(1.25 / (1.25 - np.array([1 / 3, 1, 1]) / 1.04)))
 
 
 @pytest.mark.parametrize(

@@ -197,11 +197,10 @@ def features_kept(
     y = x @ weights + noise * draws.standard_normal(n)
     t = x + view * draws.standard_normal((n, most))
     share = 1 / (1 + view**2)
-    residual = noise**2 + 1 - share
     found: dict[str, list[float]] = {"loss": [], "formula": [], "i_x": [], "i_y": []}
     for k in kept:
-        fitted = np.linalg.lstsq(t[:, :k], y, rcond=None)[0]
-        off = fitted - share * weights[:k]
+        residual = noise**2 + 1 - share * min(k, relevant) / relevant
+        off = np.linalg.lstsq(t[:, :k], y, rcond=None)[0] - share * weights[:k]
         risk = residual + (1 + view**2) * float(off @ off)
         found["loss"].append(0.5 * (np.log(2 * np.pi * residual) + risk / residual))
         found["formula"].append(0.5 * (np.log(2 * np.pi * residual) + 1 + k / (n - k - 1)))
