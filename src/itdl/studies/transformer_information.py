@@ -40,7 +40,7 @@ def induction(
     from the tenth on, mean; `bound` and `spectral`, lower bounds for it from the length of the logits and from norms of
     the weights; `previous` and `induction`, its weight on the token before and on tokens that followed an earlier
     occurrence of the present one, where there are any. `slack`, (M, E): the smallest entropy less its bound. Of the
-    first network, `maps` (E, L, H, T, T) of one sequence `tokens` (T,). `best`, (T,): surprisal of the best prediction.
+    first network, `maps` (E, L, H, T, T) of one sequence. `best`, (T,): surprisal of the best prediction.
     At the end, what the stream of the last token knows about the token before, itself and the next: `known`, (M, L + 1,
     3), with noise in units of the stream's own deviation, `known_fixed` of the embedding's, `chance`, (M, L + 1), of
     labels dealt at random; and what `_local` finds.
@@ -59,8 +59,7 @@ def induction(
         maps.append(np.stack([torch.softmax(scores[0, 0], dim=-1).numpy() for scores in seen.scores]))
         readings.append(excess | _attention(net, doubled, seen, SOURCE.answers(tokens[:, :-1])))
     made: Result = {name: np.stack([np.asarray(r[name]) for r in readings], axis=1) for name in readings[0]}
-    made |= {"at": np.array(kept, dtype=float), "maps": np.stack(maps)}
-    made |= {"tokens": tokens[0, :-1].double().numpy(), "best": best.mean(dim=0).numpy()}
+    made |= {"at": np.array(kept, dtype=float), "maps": np.stack(maps), "best": best.mean(dim=0).numpy()}
     return made | _streams(net, doubled, seed, information, noise) | _local(net, doubled, seed, probe)
 
 
@@ -186,10 +185,9 @@ def _streams(net: Decoders, parameters: Parameters, seed: int, n: int, noise: fl
     streams = [stream[:, :, -1].numpy() for stream in net.trace(parameters, tokens[:, :-1]).streams]
     labels = tokens[:, -3:].numpy().T
     dealt = rng.stream(seed, NAME, "dealt").permutation(labels[1])
-    models = len(parameters[0])
-    known, fixed = np.empty((2, models, len(streams), 3))
-    chance = np.empty((models, len(streams)))
-    for m in range(models):
+    known, fixed = np.empty((2, len(parameters[0]), len(streams), 3))
+    chance = np.empty(known.shape[:2])
+    for m in range(len(known)):
         sizes = [noise * float(stream[m].std(axis=0).mean()) for stream in streams]
         for layer, stream in enumerate(streams):
             draws = rng.stream(seed, NAME, "noise", m, layer)
