@@ -155,6 +155,7 @@ def test_crossings_are_found_between_readings() -> None:
     curves = np.array([[0.0, 0.0, 1.0, 1.0], [4.0, 4.0, 4.0, 0.0], [0.0, 1.0, 1.0, 1.0]])
     assert_allclose(study.crossing(at, curves, 0.5), [20, 80, np.sqrt(50)])
     assert_allclose(study.crossing(at, curves[:1], 1.0), 40)
+    assert_allclose(study.crossing(at, np.full((1, 4), 2.0), 0.5), 80)  # never moves: between the last two readings
 
 
 def test_networks_learn_a_few_sequences_by_heart() -> None:

@@ -46,7 +46,7 @@ def induction(
     labels dealt at random; and what `_local` finds.
     """
     net = Decoders(SOURCE.vocabulary, SOURCE.length - 1, width, heads, layers, hidden=0)
-    kept = [0, *np.unique(np.geomspace(steps / 50, steps, count).round().astype(int)).tolist()]
+    kept = [0, *np.unique(np.geomspace(max(1, steps / 50), steps, count).round().astype(int)).tolist()]
     tokens = SOURCE.draw(READ, rng.torch_stream(seed, NAME, "read"))
     best = torch.as_tensor(SOURCE.surprisals(tokens))
     readings: list[Result] = []
@@ -66,26 +66,23 @@ def induction(
 def memorising(
     *, seed: int, models: int, width: int, heads: int, steps: int, rate: float, n: int, noises: list[float], count: int
 ) -> Result:
-    """Two-layer transformers that see `n` sequences only, with noise of each size in their stream while they train.
+    """Two-layer transformers that see `n` sequences only, with noise of each size in their stream in training.
 
     -> `at` (E,), `train` and `test` (S, M, E): loss above the best prediction without noise, mean over all places.
     """
     net = Decoders(SOURCE.vocabulary, SOURCE.length - 1, width, heads, 2)
-    kept = [0, *np.unique(np.geomspace(steps / 30, steps, count).round().astype(int)).tolist()]
+    kept = [0, *np.unique(np.geomspace(max(1, steps / 30), steps, count).round().astype(int)).tolist()]
     sets = [SOURCE.draw(n, rng.torch_stream(seed, NAME, "few", m)) for m in range(models)]
     few, new = torch.stack(sets), SOURCE.draw(512, rng.torch_stream(seed, NAME, "new"))
     bests = np.stack([SOURCE.surprisals(s).mean() for s in sets]), SOURCE.surprisals(new).mean()
     made: dict[str, list[list[Array]]] = {"train": [], "test": []}
+    shape = (models, n, SOURCE.length - 1, width)
     for noise in noises:
         starts = [rng.torch_stream(seed, NAME, "few start", m) for m in range(models)]
         shaken = rng.torch_stream(seed, NAME, "shaken", str(noise))
-        shape = (models, n, SOURCE.length - 1, width)
 
-        def loss(
-            parameters: Parameters, _: int, size: float = noise, generator: torch.Generator = shaken,
-            shape: tuple[int, ...] = shape,
-        ) -> Tensor:  # fmt: skip
-            added = [size * torch.randn(shape, generator=generator) for _ in range(3)] if size else None
+        def loss(parameters: Parameters, _: int, size: float = noise, draws: torch.Generator = shaken) -> Tensor:
+            added = [size * torch.randn(shape, generator=draws) for _ in range(3)] if size else None
             return net.surprisals(parameters, few, added).mean(dim=(1, 2))
 
         curve: dict[str, list[Array]] = {"train": [], "test": []}
@@ -103,12 +100,14 @@ def memorising(
 def crossing(at: np.ndarray, values: Array, share: float) -> Array:
     """Step at which a curve has come `share` of the way from its start to its end, first time.   values (M, E) -> (M,).
 
-    Between two readings the logarithm of the step is interpolated; the reading at 0 counts as half of the next.
+    Between readings the logarithm of the step is interpolated; 0 counts as half of the next reading. A curve that ends
+    where it started gets there at its last reading.
     """
-    log = np.log(np.maximum(at, at[1] / 2))
-    done = (values - values[:, :1]) / (values[:, -1:] - values[:, :1])
+    log, m = np.log(np.maximum(at, at[1] / 2)), np.arange(len(values))
+    moved = values - values[:, :1]
+    done = np.divide(moved, moved[:, -1:], out=np.zeros_like(values), where=moved[:, -1:] != 0)
+    done[:, -1] = 1
     i = np.maximum((done >= share).argmax(axis=1), 1)
-    m = np.arange(len(values))
     part = (share - done[m, i - 1]) / (done[m, i] - done[m, i - 1])
     return np.asarray(np.exp(log[i - 1] + np.clip(part, 0, 1) * (log[i] - log[i - 1])))
 
