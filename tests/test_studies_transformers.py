@@ -81,7 +81,7 @@ def test_answers_stand_after_earlier_occurrences() -> None:
 
 
 def test_shapes_and_ranges_of_a_run(run: dict[str, np.ndarray]) -> None:
-    assert run["at"].tolist() == [0, 1, 4, 30]
+    assert run["at"].tolist() == [0, 1, 5, 30]
     assert run["excess"].shape == (2, 4, 32)
     for name in ("entropy", "bound", "spectral", "previous", "induction"):
         assert run[name].shape == (2, 4, 2, 2), name
