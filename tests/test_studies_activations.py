@@ -151,6 +151,12 @@ def test_probes_find_what_they_can() -> None:
     assert -0.05 < mlp[1] < 0.03
 
 
+def test_the_bound_is_taken_on_the_half_that_did_not_choose_the_epoch() -> None:
+    (z, labels), (z_test, labels_test) = labelled(1, 1500), labelled(2, 800)
+    labels_test[1::2] = 1 - labels_test[1::2]
+    assert invariance.mlp_bounds(z, labels, z_test, labels_test, seed=1, names=("test",))[0] < -0.5
+
+
 # Generalisation
 
 
@@ -169,6 +175,7 @@ def test_a_family_is_reproducible_and_what_it_says_about_one_member_is_so() -> N
     assert (found["size"] == 6 * 6 + 6 + 6 * 10 + 10).all()
     assert (found["information"] > found["norm"]).all()
     assert found["norm"][0, 2] < found["norm"][0, 0]  # weight decay
+    assert found["loss"][0, 2] > 2 * found["loss"][0, 0]
 
 
 def test_every_network_has_its_own_start_and_what_is_beside_it_does_not_matter() -> None:
@@ -180,6 +187,27 @@ def test_every_network_has_its_own_start_and_what_is_beside_it_does_not_matter()
         one, two = np.asarray(alone[name]), np.asarray(pair[name])
         assert_allclose(two[:, 0], one[:, 0], rtol=1e-4)
         assert (two[:, 0] != two[:, 1]).all()
+
+
+def test_the_start_is_scaled() -> None:
+    idle = FAMILY | {"scales": [1e-3, 4.0], "decays": [0.0], "noises": [0.0], "rate": 1e-9}
+    small, large = np.asarray(generalisation.family(**idle)["loss"])[0]
+    assert small == pytest.approx(np.log(10), abs=1e-3)
+    assert large > np.log(10) + 0.3
+
+
+def test_a_network_is_stopped_at_its_first_visit_to_the_target() -> None:
+    """One input, two classes, no weights but a bias c: its loss is log(1 + e^-c)."""
+    networks, x, y = Perceptrons((1, 2), "tanh"), torch.ones(1, 1), torch.zeros(2, 1, dtype=torch.long)
+    courses = [(0.0, 0.0), (5.0, 0.0), (-5.0, 1.0), (6.0, 2.0)]
+    run = (
+        (step, [torch.zeros(2, 2, 1), torch.tensor([[[a], [0.0]], [[b], [0.0]]])])
+        for step, (a, b) in enumerate(courses)
+    )
+    end, matched, reached = generalisation._stops(networks, run, x, y, 0.1)
+    assert reached.tolist() == [True, False]
+    assert matched[1][:, 0, 0].tolist() == [5, 2]
+    assert end[1][:, 0, 0].tolist() == [6, 2]
 
 
 def test_networks_of_all_shapes_are_laid_side_by_side() -> None:
@@ -256,3 +284,6 @@ def test_the_interval_of_a_correlation_holds_it_and_shrinks() -> None:
     few, many = (generalisation.bootstrap(a[:n], b[:n], seed=1, resamples=300) for n in (25, 200))
     assert few[0] < generalisation.concordance(a[:25], b[:25]) < few[1]
     assert many[1] - many[0] < 0.6 * (few[1] - few[0])
+    apart = generalisation.bootstrap(r.standard_normal(100), r.standard_normal(100), seed=1)
+    n = 100  # Kendall's variance for independent a and b
+    assert apart[1] - apart[0] == pytest.approx(2 * 1.96 * np.sqrt(2 * (2 * n + 5) / (9 * n * (n - 1))), rel=0.25)
