@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import curvature
 import numpy as np
+import replicates
 
 Outputs = dict[str, np.ndarray]
 Call = Callable[[], Any]
@@ -276,6 +277,7 @@ BUILDERS: dict[str, Callable[[Any], Call]] = {
     "peer: curve": lambda p: _peer_curve(p, iterations=5000, rtol=1e-8),
     "peer: curve, its defaults": lambda p: _peer_curve(p, iterations=100, rtol=1e-3),
     **curvature.BUILDERS,
+    **replicates.BUILDERS,
 }
 
 
@@ -284,6 +286,8 @@ def _outputs(contender: str, result: Any) -> Outputs:
         return {}
     if contender in curvature.BUILDERS:
         return {"log det": np.asarray(result)}
+    if contender in replicates.BUILDERS:
+        return {"objective": np.asarray(result)}
     if contender.endswith("neighbours"):
         return {"information": np.asarray(result)}
     if "curve" in contender:

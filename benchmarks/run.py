@@ -26,6 +26,7 @@ import report
 import threadpoolctl
 from contenders import Joint, Measurement, Outputs, Problem, Samples, measure, pin
 from curvature import Curvature
+from replicates import Replicates
 
 RESULTS = Path(__file__).parent / "results"
 ONE_THREAD = {
@@ -45,7 +46,7 @@ class Task:
     """Contenders that take turns on one problem, and the ratios that are read off: name -> (peer, ours, goal or 0)."""
 
     name: str
-    problem: Problem | Samples | Joint | Curvature
+    problem: Problem | Samples | Joint | Curvature | Replicates
     contenders: tuple[str, ...]
     ratios: dict[str, tuple[str, str, float]]
     turns: int = 5
@@ -104,6 +105,11 @@ def ggn(n: int, *widths: int) -> Task:
     return Task("GGN", Curvature(n, widths), contenders, ratios, turns=3)
 
 
+def bootstrap(n: int) -> Task:
+    ratios = {"bootstrap of a law": ("peer: replicates, BFGS", "ours: replicates", 15.0 * (n == 4000))}
+    return Task("bootstrap", Replicates(n), ("ours: replicates", "peer: replicates, BFGS"), ratios, turns=3)
+
+
 def tasks(sizes: list[int]) -> Iterator[Task]:
     for n in sizes:
         yield from (kernels(activation, n) for activation in ("erf", "relu"))
@@ -116,6 +122,7 @@ def tasks(sizes: list[int]) -> Iterator[Task]:
     yield curve(256, 32, 20.0, turns=3)  # minutes for each call of the peer
     yield gradients(1000, 784, 128, 64, 10)
     yield ggn(1000, 30, 80, 80, 10)
+    yield bootstrap(4000)
     if not _installed("NPEET"):
         print("NPEET is not installed (see requirements-git.txt): neighbours are not compared")
         return
@@ -173,6 +180,10 @@ def deviations(task: Task, outputs: dict[str, Outputs], stack: ExitStack) -> dic
     if task.name in ("gradients", "GGN"):
         exact = float(outputs[next(name for name in outputs if name.endswith("double"))]["log det"])
         return {name: (abs(float(o["log det"]) / exact - 1), 1e-5) for name, o in outputs.items()}
+    if task.name == "bootstrap":
+        ours, peer = (o["objective"] for o in outputs.values())
+        worse = ours - peer
+        return {"median gap": (max(float(np.median(worse)), 0.0), 1e-6), "largest gap": (float(worse.max()), 0.1)}
     if task.name == "curve":
         gaps = curve_gaps(task.problem.betas(), outputs)
         found = {f"gap of {name}": (gaps[name], max(gaps["peer: curve"], 1e-9)) for name in gaps if name[:4] == "ours"}
@@ -245,7 +256,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--save", action="store_true", help="also write benchmarks/results/<date>-<cpu>.json")
     parser.add_argument(
-        "--only", nargs="+", help="kernels, ensemble, curve, gradients, GGN, neighbours; all without it"
+        "--only", nargs="+", help="kernels, ensemble, curve, gradients, GGN, bootstrap, neighbours; all without it"
     )
     parser.add_argument("--n", type=int, nargs="+", default=[500, 1000, 2000], help="sizes; 500 takes a minute")
     options = parser.parse_args()

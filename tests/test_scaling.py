@@ -96,9 +96,31 @@ def test_replicates_are_what_one_fit_at_a_time_gives() -> None:
     assert_allclose(boot.exponent_n, boot.beta / (boot.alpha + boot.beta))
 
 
+def test_a_law_without_a_constant_is_found_without_one() -> None:
+    """Noise can make the best E negative; it is then held at zero, and the rest is the best without it."""
+    law = Law(e=0.0, a=3.75, b=12.4, alpha=0.22, beta=0.14)
+    rng = np.random.default_rng(2)
+    n, d = np.repeat([2.6e3, 6.7e3, 2e4, 6.4e4], 5), np.tile(2.0 ** np.arange(15, 20), 4)
+    loss = law.loss(n, d) * np.exp(0.02 * rng.standard_normal(20))
+    found = scaling.fit(n, d, loss, delta=1.0)
+    boot = found.bootstrap(rng, 100)
+    assert boot.unfinished == 0
+    assert boot.e.min() == 0 < boot.e.max()
+    held = [w for w, e in zip(range(100), boot.e, strict=True) if e == 0]
+    assert len(held) > 10
+
+    def power(t: Array) -> float:
+        return float(np.sum((np.logaddexp(t[0] - t[1] * np.log(n), t[2] - t[3] * np.log(d)) - np.log(loss)) ** 2))
+
+    without = optimize.minimize(power, [1.3, 0.2, 2.5, 0.14], method="Nelder-Mead", options={"maxiter": 5000}).fun
+    assert found.objective * 2 <= without * (1 + 1e-6)
+    if found.e == 0:
+        assert_allclose(found.objective * 2, without, rtol=1e-4)
+
+
 def test_intervals_are_quantiles_of_what_converged() -> None:
     boot = scaling.Bootstrap(
-        *(np.arange(5.0) + i for i in range(6)), np.array([True, True, True, False, True]), np.zeros(5)
+        *(np.arange(5.0) + i for i in range(6)), np.array([True, True, True, False, True]), *np.zeros((2, 5))
     )
     assert boot.unfinished == 1
     assert boot.interval("a", 0.5) == tuple(np.quantile([1, 2, 3, 5], [0.25, 0.75]))

@@ -44,6 +44,16 @@ def test_the_curve_of_a_form_is_the_loss_of_its_law(form: str, law: Law) -> None
     assert_allclose([problem.columns(theta)[name][0] for name in NAMES], values(law), rtol=1e-10)
 
 
+@pytest.mark.parametrize("form", ["additive", "free"])
+def test_a_constant_of_exactly_zero_is_held(form: str) -> None:
+    problem = points(form, *runs(4, 20))
+    theta = np.array([problem.start(TRUTH, 0.8), problem.start(TRUTH, 0.8)])
+    theta[0, 2] = 0
+    slopes = problem.model(theta)[1]
+    assert not slopes[0, 2].any()
+    assert slopes[1, 2].all()
+
+
 def test_a_coupling_below_its_floor_is_the_floor() -> None:
     theta = np.array([[0.0, 0, 0, 0.3, -1.0, -20.0]])
     assert points("free", *runs(3, 20)).coupling(theta) == 1e-3

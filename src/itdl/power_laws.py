@@ -2,8 +2,8 @@
 
     ln(L - E) = s ln[ (A N^-alpha)^(1/s) + (B D^-beta)^(1/s) ]
 
-s = 1 adds the two terms (hoffmann2022training, approach 3), s = beta couples them as in kaplan2020scaling, eq. 1.5, and
-s -> 0 leaves the larger one alone. Losses are in nats per token.
+s = 1 adds the two terms (hoffmann2022training, approach 3), s = beta couples them (kaplan2020scaling, section 1.2),
+and s -> 0 leaves the larger one alone. Losses are in nats per token.
 """
 
 from __future__ import annotations

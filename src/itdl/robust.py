@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -75,51 +76,66 @@ def regress(
 def _chunk(
     model: Model, y: Array, start: Array, weights: Array, delta: float, tol: float, max_iter: int
 ) -> tuple[Array, Array, Array, np.ndarray, np.ndarray]:
-    theta, n_iter = start.copy(), np.zeros(len(start), dtype=np.int64)
-    residual, damping = np.full(len(start), np.inf), np.ones(len(start))
-    values, slope = (np.array(part) for part in model(theta))
-    r = values - y
-    objective = (weights * huber(r, delta)).sum(axis=1)
-    if not np.isfinite(objective).all():
-        i = int(np.flatnonzero(~np.isfinite(objective))[0])
-        raise BadInput(f"the objective is {objective[i]} at start {i}, {start[i]}; start where the model is finite")
-    floor = ROUNDING * weights.sum(axis=1)
-    alive = np.arange(len(start))
-    while len(alive) and n_iter[alive[0]] < max_iter:
-        gradient, newton, major = _quadratics(r[alive], slope[alive], weights[alive], delta)
-        step, gain = _solve(newton + damping[alive, None, None] * major, gradient)
+    at = _at(model, y, start, weights, delta)
+    if not np.isfinite(at.objective).all():
+        i = int(np.flatnonzero(~np.isfinite(at.objective))[0])
+        raise BadInput(f"the objective is {at.objective[i]} at start {i}, {start[i]}; start where the model is finite")
+    rows, damping, residual = np.arange(len(start)), np.ones(len(start)), np.full(len(start), np.inf)
+    ends = start.copy(), at.objective.copy(), residual.copy(), np.full(len(start), max_iter)
+    for n_iter in range(1, max_iter + 1):
+        step, gain = _step(at, weights, delta, damping)
         # At least what the step of lam = 1 would win: a large lam must not look like an end.
-        residual[alive] = gain * np.maximum(damping[alive], 1) / (objective[alive] + floor[alive])
-        trial = theta[alive] + step
+        residual = gain * np.maximum(damping, 1) / (at.objective + ROUNDING * weights.sum(axis=1))
         with np.errstate(over="ignore", invalid="ignore"):
-            values, slope_trial = model(trial)
-            value = (weights[alive] * huber(values - y, delta)).sum(axis=1)
-        n_iter[alive] += 1
-        better = value < objective[alive]
-        won = alive[better]
-        theta[won], r[won], slope[won], objective[won] = (
-            trial[better],
-            (values - y)[better],
-            slope_trial[better],
-            value[better],
-        )
-        damping[alive] = np.clip(damping[alive] * np.where(better, SHRINK, GROW), SMALLEST, LARGEST)
-        alive = alive[(residual[alive] > tol) & (damping[alive] < LARGEST)]
-    return theta, objective, residual, residual <= tol, n_iter
+            trial = _at(model, y, at.theta + step, weights, delta)
+        better = trial.objective < at.objective
+        at = trial if better.all() else at.replaced(better, trial)
+        damping = np.clip(damping * np.where(better, SHRINK, GROW), SMALLEST, LARGEST)
+        alive = (residual > tol) & (damping < LARGEST)
+        if not alive.all() or n_iter == max_iter:
+            for end, values in zip(ends, (at.theta, at.objective, residual), strict=False):
+                end[rows] = values
+            ends[3][rows[~alive]] = n_iter
+            rows, damping, weights, at = rows[alive], damping[alive], weights[alive], at.kept(alive)
+        if not len(rows):
+            break
+    theta, objective, residual, taken = ends
+    return theta, objective, residual, residual <= tol, taken
 
 
-def _quadratics(r: Array, slope: Array, weights: Array, delta: float) -> tuple[Array, Array, Array]:
-    """Gradient (B, p) of F, and the matrices (B, p, p) of Newton and of the majoriser."""
+class _Points(NamedTuple):
+    """Where some problems stand: theta (B, p), its F (B,), residuals (B, n) and slopes (B, p, n)."""
+
+    theta: Array
+    objective: Array
+    r: Array
+    slope: Array
+
+    def kept(self, rows: np.ndarray) -> _Points:
+        return _Points(*(part[rows] for part in self))
+
+    def replaced(self, rows: np.ndarray, by: _Points) -> _Points:
+        """The same with these rows (a mask) taken from `by`."""
+        for mine, theirs in zip(self, by, strict=True):
+            mine[rows] = theirs[rows]
+        return self
+
+
+def _at(model: Model, y: Array, theta: Array, weights: Array, delta: float) -> _Points:
+    values, slope = model(theta)
+    r = values - y
+    # A model may answer with views; what is kept is written to.
+    slope = slope if slope.flags.writeable else slope.copy()
+    return _Points(theta.copy(), (weights * huber(r, delta)).sum(axis=1), r, slope)
+
+
+def _step(at: _Points, weights: Array, delta: float, damping: Array) -> tuple[Array, Array]:
+    """The step -M^-1 g (B, p), solved in units of the diagonal of M, and half of g^T M^-1 g."""
+    r, slope = at.r, at.slope
     size = np.abs(r)
-    pull = weights * np.clip(r, -delta, delta) / delta
-    gradient = (slope @ pull[:, :, None])[:, :, 0]
-    newton = (slope * (weights * (size <= delta) / delta)[:, None]) @ slope.mT
-    major = (slope * (weights / np.maximum(size, delta))[:, None]) @ slope.mT
-    return gradient, newton, major
-
-
-def _solve(matrix: Array, gradient: Array) -> tuple[Array, Array]:
-    """The step -M^-1 g, in units of the diagonal of M, and half of g^T M^-1 g."""
+    gradient = (slope @ (weights * np.clip(r, -delta, delta) / delta)[:, :, None])[:, :, 0]
+    curvature = (size <= delta) / delta + damping[:, None] / np.maximum(size, delta)
+    matrix = (slope * (weights * curvature)[:, None]) @ slope.mT
     scale = np.sqrt(np.einsum("bii->bi", matrix))
     scale[scale == 0] = 1
     unit = matrix / scale[:, :, None] / scale[:, None, :]

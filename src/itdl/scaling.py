@@ -2,9 +2,9 @@
 
     minimise  1/delta sum_i Huber_delta( ln L_law(N_i, D_i) - ln L_i )
 
-over (ln A, ln B, ln E, alpha, beta) and, for the free form, ln s (the law is that of `power_laws`). The sum
-is never averaged: optimisers with absolute tolerances stop early on a small objective. For delta far below the
-residuals this is least absolute deviations. ln L is fitted, so errors are relative.
+over (ln A, ln B, E, alpha, beta), E >= 0, and, for the free form, ln s (the law is that of `power_laws`). The sum is
+never averaged: optimisers with absolute tolerances stop early on a small objective. For delta far below the residuals
+this is least absolute deviations. ln L is fitted, so errors are relative.
 
 Sources: hoffmann2022training, section 3.3 (objective); besiroglu2024chinchilla (what an unconverged fit does).
 """
@@ -18,7 +18,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike
 
-from itdl.checks import Array, BadInput, finite, positive
+from itdl.checks import Array, BadInput, finite
 from itdl.power_laws import Allocation, Law, compute_optimal, variables
 from itdl.robust import Solution, huber, regress
 from itdl.scaling_forms import Points, points
@@ -26,12 +26,16 @@ from itdl.variable_projection import starting_laws, variable_projection
 
 __all__ = ["Allocation", "Bootstrap", "Fit", "Law", "compute_optimal", "fit", "objective", "variable_projection"]
 
+E = 2  # place of E in theta
 COUPLINGS = {"additive": (1.0,), "kaplan": (1.0,), "free": (1.0, 0.3)}
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """One law per resample, each (R,): refitted from the optimum of all points until it converged, or counted."""
+    """One law per resample, each (R,): refitted from the optimum of all points until it converged, or counted.
+
+    `residual` and `objective` as in `robust.Solution`.
+    """
 
     e: Array
     a: Array
@@ -41,6 +45,7 @@ class Bootstrap:
     coupling: Array
     converged: np.ndarray
     residual: Array
+    objective: Array
 
     @property
     def exponent_n(self) -> Array:
@@ -114,7 +119,8 @@ class Fit:
         n = self.points.y.size
         weights = rng.multinomial(n, np.full(n, 1 / n), size=replicates).astype(float)
         found = _solve(self.points, np.repeat(self.theta[None], replicates, axis=0), self.delta, weights, tol)
-        return Bootstrap(**self.points.columns(found.theta), converged=found.converged, residual=found.residual)
+        certificate = {"converged": found.converged, "residual": found.residual, "objective": found.objective}
+        return Bootstrap(**self.points.columns(found.theta), **certificate)
 
 
 def fit(
@@ -163,10 +169,25 @@ def objective(
     """
     n, d = variables(n_params, n_tokens)
     runs = Points("additive", n, d, np.log(finite("loss", loss)), (0.0, 0.0))
-    curve, slope = runs.model(finite("theta", theta)[None])
+    a, b, e, *exponents = finite("theta", theta)
+    curve, slope = runs.model(np.array([[a, b, np.exp(e), *exponents]]))
     r = curve[0] - runs.y
-    return delta * float(huber(r, delta).sum()), np.asarray(slope[0] @ np.clip(r, -delta, delta))
+    gradient = slope[0] @ np.clip(r, -delta, delta)
+    gradient[2] *= np.exp(e)
+    return delta * float(huber(r, delta).sum()), gradient
 
 
 def _solve(runs: Points, begin: Array, delta: float, weights: Array | None, tol: float) -> Solution:
-    return regress(runs.model, runs.y, begin, delta=positive("delta", delta), weights=weights, tol=tol)
+    """Fits with E free; those whose E comes out negative once more, with E held at zero."""
+    begin = begin.copy()
+    begin[begin[:, E] == 0, E] = 1e-3 * np.exp(runs.y.min())
+    found = regress(runs.model, runs.y, begin, delta=delta, weights=weights, tol=tol)
+    below = np.flatnonzero(found.theta[:, E] < 0)
+    if below.size:
+        start = found.theta[below]
+        start[:, E] = 0
+        rows = None if weights is None else weights[below]
+        held = regress(runs.model, runs.y, start, delta=delta, weights=rows, tol=tol)
+        for name in ("theta", "objective", "residual", "converged", "n_iter"):
+            getattr(found, name)[below] = getattr(held, name)
+    return found

@@ -1,7 +1,8 @@
 """The three forms of the law as one curve with its derivatives, at many parameters at once, about centred points.
 
-theta = (ln A, ln B, ln E, alpha, beta) and, for the free form, ln s, of the law in `power_laws`; ln N and ln D are
-taken about their means, without which ln A and alpha are almost the same parameter.
+theta = (ln A, ln B, E, alpha, beta) and, for the free form, ln s, of the law in `power_laws`; ln N and ln D are taken
+about their means, without which ln A and alpha are almost the same parameter. E enters as itself: its logarithm would
+run away wherever the best E is zero. An E of exactly zero is held there.
 """
 
 from __future__ import annotations
@@ -31,23 +32,28 @@ class Points:
     means: tuple[float, float]
 
     def model(self, theta: Array) -> tuple[Array, Array]:
-        """ln L (B, points) and its derivatives (B, p, points) at theta (B, p) = ln A, ln B, ln E, alpha, beta, ln s."""
+        """ln L (B, points) and its derivatives (B, p, points) at theta (B, p) = ln A, ln B, E, alpha, beta, ln s."""
         a, b, e, alpha, beta = (theta[:, i, None] for i in range(5))
-        s = self.coupling(theta)[:, None]
-        u, v = (a - alpha * self.n) / s, (b - beta * self.d) / s
-        small = np.exp(-np.abs(u - v))
-        ends = np.log1p(small)
-        share = np.where(u > v, 1, small) / (1 + small)
-        excess = s * (np.maximum(u, v) + ends)
-        curve = np.maximum(excess, e) + np.log1p(np.exp(-np.abs(excess - e)))
-        reducible = np.exp(excess - curve)
-        of_n, of_d = reducible * share, reducible * (1 - share)
-        slopes = [of_n, of_d, np.exp(e - curve), -of_n * self.n, -of_d * self.d]
+        log_n, log_d = a - alpha * self.n, b - beta * self.d
+        if self.form == "additive":
+            first, second = np.exp(log_n), np.exp(log_d)
+            loss = e + first + second
+            of_n, of_d = first / loss, second / loss
+        else:
+            s = self.coupling(theta)[:, None]
+            u, v = log_n / s, log_d / s
+            small = np.exp(-np.abs(u - v))
+            share = np.where(u > v, 1, small) / (1 + small)
+            joined = np.maximum(u, v) + np.log1p(small)
+            excess = np.exp(s * joined)
+            loss = e + excess
+            of_n, of_d = excess / loss * share, excess / loss * (1 - share)
+        slopes = [of_n, of_d, (e != 0) / loss, -of_n * self.n, -of_d * self.d]
         if self.form != "additive":
-            # d excess/d s is the entropy of the two shares.
-            by_s = reducible * (np.maximum(u, v) + ends - share * u - (1 - share) * v)
+            # d ln(excess)/d s is the entropy of the two shares.
+            by_s = excess / loss * (joined - share * u - (1 - share) * v)
             slopes[4:] = [slopes[4] + by_s] if self.form == "kaplan" else [slopes[4], s * by_s]
-        return curve, np.stack(slopes, axis=1)
+        return np.log(loss), np.stack(slopes, axis=1)
 
     def coupling(self, theta: Array) -> Array:
         """s of each theta, (B,)."""
@@ -59,14 +65,15 @@ class Points:
         """E, A, B, alpha, beta, s with the means put back, each (B,)."""
         a, b, e, alpha, beta = theta.T[:5]
         mean_n, mean_d = self.means
-        shifted = {"e": e, "a": a + alpha * mean_n, "b": b + beta * mean_d}
-        amounts = {name: np.exp(logs) for name, logs in shifted.items()}
-        return amounts | {"alpha": alpha, "beta": beta, "coupling": self.coupling(theta)}
+        shifted = {"a": a + alpha * mean_n, "b": b + beta * mean_d}
+        with np.errstate(over="ignore"):  # of a start that ran away; no best law comes from one
+            amounts = {name: np.exp(logs) for name, logs in shifted.items()}
+        return {"e": e} | amounts | {"alpha": alpha, "beta": beta, "coupling": self.coupling(theta)}
 
     def start(self, law: Law, coupling: float) -> list[float]:
         """theta of a law; the coupling is used by the free form alone."""
         mean_n, mean_d = self.means
-        logs = [np.log(law.a) - law.alpha * mean_n, np.log(law.b) - law.beta * mean_d, np.log(law.e)]
+        logs = [np.log(law.a) - law.alpha * mean_n, np.log(law.b) - law.beta * mean_d, law.e]
         return [*logs, law.alpha, law.beta, *([np.log(coupling)] if self.form == "free" else [])]
 
 

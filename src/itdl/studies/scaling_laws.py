@@ -1,0 +1,158 @@
+"""The training runs of chapter 15: models of many sizes on sources of known entropy and on text, each its own schedule.
+
+Every unit trains its models together and lets the learning rate fall to zero at the end of its own run, so that no loss
+is that of a run cut short. Where the source is known, the excess is the exact conditional KL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from itdl import rng
+from itdl.bilinear import BilinearTables
+from itdl.checks import Array
+from itdl.networks import Parameters
+from itdl.sources import BilinearMarkov
+from itdl.sweep import Result
+from itdl.text import ALPHABET, docstrings
+from itdl.training import adamw
+from itdl.transformers import Decoders
+
+__all__ = ["bilinear", "decoders", "known", "online", "text"]
+
+RATE, FITS = 0.01, 8  # learning rate of a transformer up to this width; beyond, less by the root of the ratio
+PAIRS = 200_000  # fresh pairs of symbols that a trained table is tried on
+HELD = 64  # held-out sequences
+WARM_UP = 10  # one step in so many
+
+
+def known(seed: int, index: int, vocabulary: int, gamma: float, scale: float) -> BilinearMarkov:
+    """The source of repetition `index`."""
+    draw = rng.stream(seed, "scaling laws", "source", index, vocabulary)
+    return BilinearMarkov.draw(draw, vocabulary=vocabulary, gamma=gamma, scale=scale)
+
+
+def bilinear(
+    *, seed: int, index: int, vocabulary: int, gamma: float, scale: float, ranks: list[int], steps: int, rate: float
+) -> Result:
+    """All ranks at once on the whole joint distribution of neighbours.
+
+    `excess` and second-order `prediction` (ranks,) in nats, `n_params` (ranks,), `entropy` of the source; and the mean
+    loss on PAIRS fresh pairs less entropy and excess, or less the entropy alone, in standard errors: `identity`, `gap`.
+    """
+    source, tables = known(seed, index, vocabulary, gamma, scale), BilinearTables(vocabulary, ranks)
+    draw = rng.stream(seed, "scaling laws", "fresh pairs", index)
+    joint = torch.from_numpy(source.stationary[:, None] * source.transition).float()
+    start = tables.initialise(rng.torch_stream(seed, "scaling laws", "tables", index, vocabulary))
+
+    def loss(parameters: Parameters, step: int) -> Tensor:
+        return tables.population_loss(parameters, joint)
+
+    (_, end), = adamw(loss, start, steps=steps, rate=rate, keep=[steps])  # fmt: skip
+    excess, (x, y) = _table_excess(source, tables, end), source.sample(draw, 2, chains=PAIRS).T
+    paid = -torch.log_softmax(tables.logits(end).double(), dim=-1).numpy()[:, x, y]
+    errors = paid.std(axis=1) / PAIRS**0.5
+    return {
+        "excess": excess,
+        "identity": (paid.mean(axis=1) - source.entropy() - excess) / errors,
+        "gap": (paid.mean(axis=1) - source.entropy()) / errors,
+        "prediction": source.rank_excess(ranks),
+        "n_params": np.array(tables.count(), dtype=float),
+        "entropy": source.entropy(),
+    }
+
+
+def online(
+    *, seed: int, index: int, vocabulary: int, gamma: float, scale: float, ranks: list[int], tokens: int, batch: int
+) -> Result:
+    """All ranks at once on a fresh stream of so many pairs of neighbours, each seen once. Results as in `bilinear`."""
+    source, tables = known(seed, index, vocabulary, gamma, scale), BilinearTables(vocabulary, ranks)
+    draw = rng.stream(seed, "scaling laws", "stream", index, tokens)
+    pairs = torch.split(torch.from_numpy(source.sample(draw, 2, chains=tokens)), batch)
+    start = tables.initialise(rng.torch_stream(seed, "scaling laws", "online tables", index, tokens))
+
+    def loss(parameters: Parameters, step: int) -> Tensor:
+        return tables.loss(parameters, *pairs[step - 1].T)
+
+    steps = len(pairs)
+    (_, end), = adamw(loss, start, steps=steps, rate=0.03, keep=[steps], warm_up=steps // WARM_UP)  # fmt: skip
+    n_params = np.array(tables.count(), dtype=float)
+    return {"excess": _table_excess(source, tables, end), "n_params": n_params, "entropy": source.entropy()}
+
+
+def _table_excess(source: BilinearMarkov, tables: BilinearTables, parameters: Parameters) -> Array:
+    logits = tables.logits(parameters).double()
+    return source.excess(torch.softmax(logits, dim=-1).numpy())
+
+
+def decoders(
+    *,
+    seed: int,
+    models: int,
+    width: int,
+    vocabulary: int,
+    gamma: float,
+    scale: float,
+    context: int,
+    batch: int,
+    steps: int,
+) -> Result:
+    """`models` transformers of one layer and one head at once, each on the source and the stream of its own index.
+
+    `excess` (models,): the exact conditional KL, averaged over held-out contexts. Also `n_params`, all of them, and
+    `n_inner`, those of the layer and the norms.
+    """
+    decoder = Decoders(vocabulary=vocabulary, context=context, width=width, heads=1, layers=1)
+    sources = [known(seed, index, vocabulary, gamma, scale) for index in range(models)]
+    draws = [rng.stream(seed, "scaling laws", "decoder stream", index, width) for index in range(models)]
+    start = decoder.initialise([rng.torch_stream(seed, "scaling laws", "decoder", i, width) for i in range(models)])
+    paths = [s.sample(d, context + 1, chains=batch * steps) for s, d in zip(sources, draws, strict=True)]
+    stream = torch.split(torch.from_numpy(np.stack(paths)), batch, dim=1)
+
+    def loss(parameters: Parameters, step: int) -> Tensor:
+        return decoder.surprisals(parameters, stream[step - 1]).mean(dim=(1, 2))
+
+    end = _trained(decoder, loss, start, steps)
+    held = np.stack([s.sample(d, context, chains=4 * HELD) for s, d in zip(sources, draws, strict=True)])
+    with torch.no_grad():
+        q = torch.log_softmax(decoder.forward(end, torch.from_numpy(held)).double(), dim=-1).numpy()
+    p = np.stack([s.conditional(x) for s, x in zip(sources, held, strict=True)])
+    return {"excess": (p * (np.log(p) - q)).sum(axis=-1).mean(axis=(1, 2)), **_counts(decoder)}
+
+
+def text(*, seed: int, models: int, width: int, tokens: int, context: int, batch: int) -> Result:
+    """`models` character-level transformers at once, each on its own stretches of docstrings, none seen twice by plan.
+
+    `loss` (models,): nats per character of the same held-out stretches, and the parameters as in `decoders`.
+    """
+    decoder = Decoders(vocabulary=len(ALPHABET), context=context, width=width, heads=max(1, width // 16), layers=1)
+    docs, steps = docstrings(), tokens // (batch * context)
+    train, held = torch.from_numpy(docs.train), torch.from_numpy(docs.test)
+    draws = [rng.stream(seed, "scaling laws", "text", index, width, tokens) for index in range(models)]
+    places = [d.permutation(len(train) // context - 1)[: batch * steps] * context for d in draws]
+    stream = torch.split(torch.from_numpy(np.stack(places)), batch, dim=1)
+    window = torch.arange(context + 1)
+    names = [("scaling laws", "text model", index, width) for index in range(models)]
+
+    def loss(parameters: Parameters, step: int) -> Tensor:
+        return decoder.surprisals(parameters, train[stream[step - 1][..., None] + window]).mean(dim=(1, 2))
+
+    end = _trained(decoder, loss, decoder.initialise([rng.torch_stream(seed, *name) for name in names]), steps)
+    starts = torch.linspace(0, len(held) - context - 1, 8 * HELD).long()
+    with torch.no_grad():
+        parts = [decoder.surprisals(end, held[rows[:, None] + window]).double() for rows in torch.split(starts, HELD)]
+    return {"loss": torch.cat(parts, dim=1).mean(dim=(1, 2)).numpy(), **_counts(decoder)}
+
+
+def _counts(decoder: Decoders) -> dict[str, float]:
+    return {"n_params": float(decoder.count()), "n_inner": float(decoder.count(embeddings=False))}
+
+
+def _trained(decoder: Decoders, loss: Callable[[Parameters, int], Tensor], start: Parameters, steps: int) -> Parameters:
+    rate, warm_up = RATE * min(1.0, (FITS / decoder.width) ** 0.5), steps // WARM_UP
+    (_, end), = adamw(loss, start, steps=steps, rate=rate, keep=[steps], warm_up=warm_up, clip=1.0)  # fmt: skip
+    return end

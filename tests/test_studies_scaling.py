@@ -1,0 +1,159 @@
+"""The experiments of chapter 15 in small: deterministic, against their exact curves, and each helper by hand."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from itdl.checks import BadInput, DataError
+from itdl.power_laws import compute_optimal
+from itdl.studies import scaling_laws as trained
+from itdl.studies import scaling_record as record
+from itdl.studies import scaling_sources as study
+from itdl.zipf_bits import ZipfBits
+
+CHAIN: dict[str, Any] = {"seed": 3, "vocabulary": 16, "gamma": 1.0, "scale": 0.5}
+DECODER: dict[str, Any] = CHAIN | {"width": 8, "context": 8, "batch": 16}
+
+
+# Helpers
+
+
+def test_slopes_and_straightness_by_hand() -> None:
+    x = np.array([1.0, 2, 4, 8])
+    assert_allclose(study.slope(x, [x**-0.5, 3 * x**2]), [-0.5, 2])
+    assert_allclose(study.steps(x, x**-0.5 * 7), [-0.5] * 3)
+    assert_allclose(study.determination(x, [x**-0.5, np.exp(np.array([1.0, -1, -1, 1]))]), [1, 0], atol=1e-12)
+    y = np.array([1.0, 3, 2, 5])
+    assert_allclose(study.determination(x, y), np.corrcoef(np.log(x), np.log(y))[0, 1] ** 2)
+
+
+def test_the_surface_is_the_exact_loss() -> None:
+    n, d, loss = study.surface(0.5, 1.5, [10, 100], [50, 500, 5000])
+    assert_allclose(loss.reshape(2, 3)[1, 2], 1.5 + ZipfBits(0.5).excess(100, 5000))
+    assert (n[:3] == 10).all()
+    assert (d[:3] == [50, 500, 5000]).all()
+
+
+def test_the_free_form_is_closest_on_the_surface() -> None:
+    laws = study.forms(0.5, 1.0, np.geomspace(32, 1e4, 6).round(), np.geomspace(316, 1e6, 6).round())
+    assert abs(laws["free"].alpha - 0.5) < abs(laws["kaplan"].alpha - 0.5) < abs(laws["additive"].alpha - 0.5)
+
+
+def test_simulated_memorisers_obey_the_exact_sums() -> None:
+    out = study.memoriser(seed=3, index=0, alpha=0.8, times=[10, 200], runs=400)
+    source = ZipfBits(0.8)
+    for name, exact in (("now", source.unlearned([10, 200])), ("learned", source.block_excess([10, 200]))):
+        values = np.asarray(out[name])
+        assert (np.abs(values.mean(axis=0) - exact) < 4 * values.std(axis=0) / 20).all()
+    # The average over the times 0..t is the mean of the exact curve.
+    curve = source.unlearned(np.arange(201))
+    averaged = np.asarray(out["averaged"])
+    assert (np.abs(averaged.mean(axis=0) - [curve[:11].mean(), curve.mean()]) < 4 * averaged.std(axis=0) / 20).all()
+
+
+# The record
+
+
+def test_simulated_runs_lie_about_the_law() -> None:
+    n, d, loss = record.simulated(5, 0, 4000)
+    errors = np.log(loss / record.BESIROGLU.loss(n, d))
+    assert_allclose(np.abs(errors).mean(), 0.0047, rtol=0.05)
+    assert_allclose([np.log(n).mean(), np.log(d).mean()], np.log([8e8, 1.66e10]), atol=0.06)
+    assert n.min() >= 5.7e7
+    assert d.max() <= 3.2e11
+    assert not np.allclose(record.simulated(5, 1, 4000)[0], n)
+
+
+def test_a_refit_contains_its_truth_and_an_early_stop_does_not() -> None:
+    unit: dict[str, Any] = {"seed": 4, "index": 0, "points": "simulated", "replicates": 40}
+    fit = record.refit(**unit)
+    assert fit == record.refit(**unit)
+    assert fit["unfinished"] == 0
+    assert abs(float(fit["alpha"]) - 0.3478) < 4 * float(fit["alpha_error"])
+    early = record.stopped_early(**unit, averaged=True)
+    summed = record.stopped_early(**unit, averaged=False)
+    assert float(early["width"]) < 0.3 * float(fit["width"]) < float(summed["width"])
+    assert float(early["iterations"]) < 15 < float(summed["iterations"])
+    assert float(early["exponent_n_high"]) < 0.5126
+    free = record.free_form(seed=4, index=0, points="simulated")
+    assert 0.6 < float(free["coupling"]) < 1.6
+    assert float(free["gain"]) > -0.5
+
+
+def test_other_points_need_their_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ITDL_DATA", str(tmp_path))
+    with pytest.raises(DataError, match="is not there; put the file into that folder, or take the simulated runs"):
+        record.digitised()
+    (tmp_path / "svg_extracted_data.csv").write_text("x,y\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"has SHA-256 .*, expected 193478.*; fetch it again"):
+        record.digitised()
+    with pytest.raises(BadInput, match="points is 'guessed'; known are simulated and digitised"):
+        record.refit(seed=1, index=0, points="guessed", replicates=5)
+
+
+def test_a_file_is_read_as_the_replication_reads_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rows = [f"0,0,c,{1e8 * (i + 1)},{6e18 * (i + 1)},#fff,{2 + 0.1 * i}" for i in range(9)]
+    content = "x,y,color,Model Size,Training FLOP,hex_color,loss\n" + "\n".join(rows) + "\n"
+    (tmp_path / "svg_extracted_data.csv").write_text(content, encoding="utf-8")
+    monkeypatch.setenv("ITDL_DATA", str(tmp_path))
+    monkeypatch.setattr(record, "FILE_SHA256", hashlib.sha256(content.encode()).hexdigest())
+    n, d, loss = record.digitised()
+    assert_allclose(n, [1e8, 2e8, 3e8, 4e8])
+    assert_allclose(d, [1e10] * 4)
+    assert_allclose(loss, [2, 2.1, 2.2, 2.3])
+
+
+def test_kaplans_view_without_embeddings_to_leave_out_is_the_law_itself() -> None:
+    for law in (record.BESIROGLU, record.HOFFMANN_ROUNDED):
+        assert_allclose(record.kaplan_view(law, embeddings=0)[0], compute_optimal(law, 1e20).exponent_n, rtol=1e-6)
+
+
+def test_kaplans_view_against_a_search_at_every_budget() -> None:
+    law, w, n = record.BESIROGLU, record.TOKEN_VECTORS, np.geomspace(100, 1e10, 20_001)
+    budgets = np.geomspace(1e11, 1e22, 120)
+    losses = [law.loss(n + w * np.cbrt(n), compute / 6 / n) for compute in budgets]
+    best, least = n[np.argmin(losses, axis=1)], np.min(losses, axis=1)
+    kept = (best >= 790) & (best <= 1.58e9)
+    assert 30 < kept.sum() < 120
+    slopes = [np.polyfit(np.log(budgets[kept]), np.log(y[kept]), 1)[0] for y in (best, least)]
+    assert_allclose(record.kaplan_view(law), slopes, atol=5e-3)
+
+
+# Training
+
+
+def test_tables_come_close_to_their_prediction_and_obey_the_identity() -> None:
+    unit = CHAIN | {"index": 0, "ranks": [1, 2, 4], "steps": 200, "rate": 0.05}
+    out = {name: np.asarray(value) for name, value in trained.bilinear(**unit).items()}
+    assert_allclose(out["excess"], out["prediction"], rtol=0.35)
+    assert (np.diff(out["excess"]) < 0).all()
+    assert np.abs(out["identity"]).max() < 4.5
+    assert out["gap"][0] > 20
+    again = trained.bilinear(**unit)
+    assert all(np.array_equal(out[name], np.asarray(again[name])) for name in out)
+
+
+def test_more_of_a_stream_teaches_more() -> None:
+    unit = CHAIN | {"index": 1, "ranks": [1, 4], "batch": 64}
+    few, many = (np.asarray(trained.online(**unit, tokens=t)["excess"]) for t in (512, 16384))
+    assert (many < few).all()
+    assert (few > 0).all()
+
+
+def test_decoders_learn_the_source_and_each_of_them_alone() -> None:
+    short, longer = (trained.decoders(**DECODER, models=2, steps=s) for s in (5, 150))
+    assert (np.asarray(longer["excess"]) < np.asarray(short["excess"])).all()
+    assert float(longer["n_inner"]) < float(longer["n_params"])
+    alone = trained.decoders(**DECODER, models=1, steps=5)
+    assert_allclose(np.asarray(alone["excess"])[0], np.asarray(short["excess"])[0], rtol=1e-4)
+
+
+def test_text_is_learned() -> None:
+    unit: dict[str, Any] = {"seed": 3, "models": 1, "width": 8, "context": 16, "batch": 16}
+    few, more = (float(np.asarray(trained.text(**unit, tokens=t)["loss"])[0]) for t in (1024, 32768))
+    assert more < few < np.log(96) + 0.2
+    assert more < 3.7
