@@ -21,6 +21,7 @@ def test_the_text_is_the_recorded_one_and_is_text() -> None:
     words = docs.read(docs.train[:200_000])
     assert "Returns\n-------" in words
     assert "array" in words
+    assert "Alias on this platform" not in docs.read(docs.train)
 
 
 def test_characters_are_places_in_the_alphabet() -> None:
