@@ -159,7 +159,7 @@ $$ (eq-07-critical)
 centred over $x$.
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 (born,) = sweep.run(transitions.toy_transitions, [dict(low=1.0, high=6.0)])
 (first,) = sweep.run(transitions.toy_onset, [{}])
 predicted = [first[f"beta_{kind}"] for kind in kinds]
@@ -188,7 +188,7 @@ for ax, kind, colour in zip(axs, kinds, ("C0", "C1"), strict=True):
     for place in born[f"{kind}_log2_beta"]:
         ax.axvline(place, color="black", linestyle=":", linewidth=1)
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 places = {kind: born[f"{kind}_log2_beta"] for kind in kinds}
 halves = {kind: np.convolve(places[kind], [0.5, 0.5], "valid") for kind in kinds}
 counts = {kind: toy[f"{kind}_iterations"] for kind in kinds}
@@ -456,5 +456,5 @@ Each line is decided by a gate, shown in brackets, and by a planted violation (*
 way. Sources, statements and notes are in the {doc}`ledger <../book/ledger>`.
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 ledger.close()

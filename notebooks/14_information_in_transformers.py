@@ -133,7 +133,8 @@ ledger.check("tf-random-03", (gaps[2] / gaps[0]).max(), control=(gaps[1] / gaps[
 # %% mystnb={"figure": {"caption": "Mean entropy of attention with random logits of deviation b times the root of log T, exact for each number of tokens; dashed: the limit of infinitely many. The corner is the freezing transition.", "name": "fig-14-random"}, "image": {"alt": "Five falling curves over b from 0 to 3, from 16 tokens to 10 to the 24th, all starting at one. A dashed line falls along a parabola to zero at b = 1.41 and stays there. The curves follow it up to b near 0.8 and then bend away; the more tokens, the closer they stay to the corner."}} tags=["hide-input"]
 fig, (ax,) = plotting.panels([""], xlabel="b = σ / √log T", ylabel="entropy / log T", height=3.2)
 fine = np.linspace(0, 3, 61)
-for n, label, colour in zip([16, 256, 1e6, 1e12, 1e24], ["16", "256", "10⁶", "10¹²", "10²⁴"], plotting.colours(5), strict=True):
+counts = {16: "16", 256: "256", 1e6: "10⁶", 1e12: "10¹²", 1e24: "10²⁴"}
+for (n, label), colour in zip(counts.items(), plotting.colours(5), strict=True):
     ax.plot(fine, attention.random_entropy(fine * np.log(n) ** 0.5, n) / np.log(n), color=colour, label=f"T = {label}")
 corner = np.array([*np.linspace(0, 2**0.5, 60), 3])
 ax.plot(corner, np.maximum(1 - corner**2 / 2, 0), "k--", label="limit")
@@ -171,7 +172,8 @@ ledger.check("tf-rank-04", median["mlp"][12], control=median["skip"][12])
 # %% mystnb={"figure": {"caption": "Share of token differences against depth for random layers, 32 tokens of 32 features (median over draws, unit power after each layer). Attention alone and attention with an MLP fall out of the picture; below the dotted line double precision ends.", "name": "fig-14-collapse"}, "image": {"alt": "Residual on a logarithmic axis from 1 down to 10 to the minus 20, against depth up to 48. Attention alone and attention with MLP plunge below 10 to the minus 16 by layer six or seven. With skips the curves fall along straight lines, to about 10 to the minus 6 at layer 48. With branches divided by the depth the curve stays near one."}} tags=["hide-input"]
 fig, (ax,) = plotting.panels([""], xlabel="layer", ylabel="residual", yscale="log", ylim=(1e-20, 3), height=3.4)
 ax.plot(np.exp(np.maximum(np.median(log, axis=0), -60)), "o-", label="attention")
-for values, label, marker in zip(median.values(), ["+ skip", "+ MLP", "+ skip + MLP", "+ skip, branch / depth"], "sD^v", strict=True):
+stacks = ["+ skip", "+ MLP", "+ skip + MLP", "+ skip, branch / depth"]
+for values, label, marker in zip(median.values(), stacks, "sD^v", strict=True):
     ax.plot(np.where(values > 1e-15, values, np.nan), marker=marker, markevery=4, label=label)
 ax.axhline(1e-16, color="black", linestyle=":", linewidth=1)
 _ = ax.legend(loc="center right")
@@ -248,9 +250,11 @@ limited = np.minimum(left["raw"], left["scaled"])
 ledger.check("tf-residual-01", left["unit"], limit=limited, control=left["plain"])
 
 # %% mystnb={"figure": {"caption": "Information about the input along chains of 64 noisy linear layers (32 dimensions, noise 0.1; mean over draws). W has random weights of variance 1/d.", "name": "fig-14-chain"}, "image": {"alt": "Five falling curves against layer, both axes logarithmic, from 74 nats. The plain chain W falls fastest, to about 1 nat at layer 64; the residual chain of unit power runs just above it. Orthogonal maps and 1 + W/8 coincide and end at 15. The raw residual chain 1 + W falls like them at first, then levels off at 28."}} tags=["hide-input"]
-fig, (ax,) = plotting.panels([""], xlabel="layer + 1", ylabel="$I(x; x_l)$ [nats]", xscale="log", yscale="log", height=3.4)
+logs = dict(xscale="log", yscale="log", height=3.4)
+fig, (ax,) = plotting.panels([""], xlabel="layer + 1", ylabel="$I(x; x_l)$ [nats]", **logs)
 for name, kind, marker, colour in zip(names, kinds, plotting.MARKERS, plotting.colours(5), strict=False):
-    ax.plot(np.arange(1, 66), chain[kind].mean(axis=0), marker=marker, markevery=[0, 1, 3, 7, 15, 31, 63], color=colour, label=name)
+    style = dict(marker=marker, markevery=[0, 1, 3, 7, 15, 31, 63], color=colour)
+    ax.plot(np.arange(1, 66), chain[kind].mean(axis=0), label=name, **style)
 _ = ax.legend()
 
 # %% [markdown]
@@ -313,7 +317,8 @@ others = np.roll(mean_entropy[:, 0], 1)
 ledger.check("tf-entropy-01", mean_entropy[:, -1] / mean_entropy[:, 0], control=others / mean_entropy[:, 0])
 
 # %% mystnb={"figure": {"caption": "Training over steps (mean over networks, band: range). Left: loss above the best prediction on the last eight places. Middle: weight of the best head of each layer on the token before (first layer) and on answers (second layer). Right: attention entropy of the head that looks back most sharply in each layer, and of the other.", "name": "fig-14-training"}, "image": {"alt": "Three panels over training steps on a logarithmic axis. Left: for two layers the loss falls from 1.6 to a plateau near 0.75 and then, around step 100, to zero; for one layer it stays above 0.6. Middle: the weight of the second layer's best head on answers rises from 0.4 to almost one at the same steps, that of the first layer's on the token before from 0.05 to 0.8. Right: entropies start near 2.7; the sharper head of the first layer falls below 1, the other stays above 2; those of the second layer fall to 1.6 and rise again to 1.7 and 1.9."}} tags=["hide-input", "nbval-ignore-output"]
-fig, axs = plotting.panels(["loss above best [nats]", "weight", "entropy [nats]"], height=3.0, xlabel="step", xscale="log")
+titles = ["loss above best [nats]", "weight", "entropy [nats]"]
+fig, axs = plotting.panels(titles, height=3.0, xlabel="step", xscale="log")
 axis = np.maximum(at, 4)
 for values, label in zip(late, ["two layers", "one layer"], strict=True):
     plotting.bands(axs[0], axis, values, label=label)
@@ -368,10 +373,12 @@ turn = known[..., 2] - known[..., 1]
 ledger.check("tf-stream-02", turn[:, -1], control=turn[:, 0])
 
 # %% mystnb={"figure": {"caption": "What the stream of the last token knows about the token before, its own and the next, by layer (points: mean over networks, bars: range). Left: noise in units of the stream; right: noise of one size. Dashed: log 8, all there is to know.", "name": "fig-14-stream"}, "image": {"alt": "Two panels with three sets of points at embedding, layer 1 and layer 2. Left: the own token falls from 1.9 to 0.2 nats, the next token rises from 0.1 to 1.2, and the token before peaks at 1.2 after layer 1. Right: the own token stays at 1.9, and the other two rise to 2 nats after layer 2, just under the dashed line at 2.08."}} tags=["hide-input", "nbval-ignore-output"]
-fig, axs = plotting.panels(["noise with the stream", "noise of one size"], sharey=True, ylabel="information [nats]", height=3.0)
+titles = ["noise with the stream", "noise of one size"]
+fig, axs = plotting.panels(titles, sharey=True, ylabel="information [nats]", height=3.0)
 for ax, values in zip(axs, (known, fixed), strict=True):
     for i, (label, marker) in enumerate(zip(["token before", "own token", "next token"], "osD", strict=True)):
-        plotting.intervals(ax, np.arange(3) + 0.06 * (i - 1), values[..., i].T, label=label, marker=marker, linestyle="-")
+        places = np.arange(3) + 0.06 * (i - 1)
+        plotting.intervals(ax, places, values[..., i].T, label=label, marker=marker, linestyle="-")
     ax.axhline(np.log(8), color="black", linestyle="--", linewidth=1)
     ax.set_xticks(range(3), ["embedding", "layer 1", "layer 2"])
 _ = axs[1].legend(loc="lower right")
@@ -412,7 +419,8 @@ kept = [2, 5, 10, 20, 30, 40, 50]
 features = dict(seed=seed, kept=kept, relevant=5, noise=0.5, view=0.1)
 fits = sweep.grid(laws.features_kept, {"n": [60, 20_000], "index": range(40)}, **features)
 mean = {name: fits[name][0].mean(axis=0) for name in ("i_x", "i_y", "loss", "formula")}
-table({"features": kept, "I(X;T)": mean["i_x"], "I(T;Y)": mean["i_y"], "test loss": mean["loss"], "formula": mean["formula"]})
+heads = {"i_x": "I(X;T)", "i_y": "I(T;Y)", "loss": "test loss", "formula": "formula"}
+table({"features": kept, **{text: mean[name] for name, text in heads.items()}})
 costs = fits["loss"][..., -1] - fits["loss"][..., 1]
 ledger.check("tf-harm-01", costs[0], control=costs[1])
 
@@ -436,13 +444,13 @@ plotting.intervals(left, mean["i_x"], fits["loss"][0].T, label="60 points")
 left.plot(mean["i_x"], mean["formula"], label="formula")
 left.axhline(mean["formula"][1], color="black", linestyle="--", linewidth=1)
 left.set(xlabel="I(X;T) [nats]", ylabel="test loss [nats]", ylim=(0.5, 8))
-left.legend(loc="upper left")
 for i, colour in enumerate(plotting.colours(3)):
     axis = np.maximum(heart["at"], 3)
-    right.plot(axis, heart["test"][i].mean(axis=0), color=colour, marker=plotting.MARKERS[i], label=f"noise {noises[i]:g}")
+    style = dict(color=colour, marker=plotting.MARKERS[i], label=f"noise {noises[i]:g}")
+    right.plot(axis, heart["test"][i].mean(axis=0), **style)
     right.plot(axis, heart["train"][i].mean(axis=0), ":", color=colour)
 right.set(xlabel="step", ylabel="loss above best [nats]", xscale="log")
-_ = right.legend()
+_ = left.legend(loc="upper left"), right.legend()
 
 # %% [markdown]
 r"""

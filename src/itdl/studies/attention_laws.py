@@ -115,7 +115,7 @@ def chains(*, seed: int, index: int, d: int, layers: int, noise: float, samples:
     maps = dict(zip(KINDS, (w, np.linalg.qr(w)[0], one + w, one + w / layers**0.5, (one + w) / 2**0.5), strict=True))
     found: Result = {name: residual_information.chain_information(m, noise) for name, m in maps.items()}
     through = np.stack([one, *_products(maps["raw"])])
-    found["fresh"] = 0.5 * np.linalg.slogdet(one + through @ through.swapaxes(-1, -2) / noise**2)[1]
+    found["fresh"] = 0.5 * np.log1p((np.linalg.svd(through, compute_uv=False) / noise) ** 2).sum(axis=-1)
     if samples:
         x = draws.standard_normal((samples, d))
         h = x + noise * draws.standard_normal((samples, d))
