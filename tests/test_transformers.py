@@ -152,6 +152,19 @@ def test_noise_enters_the_embedding_and_after_each_layer() -> None:
         h = SMALL.step(layer, h) + noise[i + 1]
     torch.testing.assert_close(seen.streams[2], h, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(SMALL.forward(parameters, x, noise), seen.logits, rtol=1e-10, atol=1e-12)
+    shorter = [part[:, :, :4] for part in noise]
+    following = torch.log_softmax(seen.logits[:, :, :4], dim=-1).gather(-1, x[None, :, 1:, None].expand(2, -1, -1, 1))
+    torch.testing.assert_close(SMALL.surprisals(parameters, x, shorter), -following[..., 0], rtol=1e-10, atol=1e-12)
+
+
+def test_both_branches_stand_beside_the_same_skip() -> None:
+    """With maps into the stream of zero, a layer multiplies by the square of the skip, or by the skip without MLP."""
+    for net, factor in ((Decoders(7, 6, 8, 2, 1, skip=0.5), 0.25), (Decoders(7, 6, 8, 2, 1, 0, 0.5), 0.5)):
+        parameters = drawn(net)
+        _, [layer], _ = net.split(parameters)
+        silent = [p * 0 if i in (2, 5) else p for i, p in enumerate(layer)]
+        x = net.embed(parameters[:2], tokens(3, 6))
+        torch.testing.assert_close(net.step(silent, x), factor * x, rtol=1e-12, atol=1e-14)
 
 
 def test_starts_have_the_deviations_they_say_and_streams_of_their_own() -> None:
