@@ -499,5 +499,5 @@ Each line is decided by a gate, shown in brackets, and by a planted violation (*
 way. Sources, statements and notes are in the {doc}`ledger <../book/ledger>`.
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 ledger.close()
