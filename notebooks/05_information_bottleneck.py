@@ -58,8 +58,10 @@ $T$ is a noisy function of $X$, described by an encoder $p(t\,|\,x)$. It should 
 about $Y$, $I(T;Y)$ large. How much the second is worth is set by one number $\beta$:
 
 $$
-\min_{p(t|x)} \; I(X;T) - \beta\, I(T;Y), \qquad
-p(t\,|\,x) \propto p(t)\, e^{-\beta\,\mathrm{KL}(p(y|x)\,\Vert\,p(y|t))} \ \text{ at the minimum}.
+\begin{aligned}
+&\min_{p(t|x)} \; I(X;T) - \beta\, I(T;Y), \\
+&p(t\,|\,x) \propto p(t)\, e^{-\beta\,\mathrm{KL}(p(y|x)\,\Vert\,p(y|t))} \ \text{ at the minimum}.
+\end{aligned}
 $$ (eq-05-bottleneck)
 
 Inputs are alike when they predict the same labels, and only so far as $\beta$ can tell. The smallest case can be done

@@ -65,8 +65,10 @@ covariance $K$ ({cite:t}`lee2018deep`). Gradient flow for a time $\tau$ on $\tfr
 a draw $z_0$ of the ensemble to
 
 $$
-z_\tau(x) = z_0(x) - b(x)^\top \big(z_0(X) - Y\big), \qquad
-b(x)^\top = \Theta(x, X)\,\Theta^{-1}\big(I - e^{-\tau\Theta}\big),
+\begin{aligned}
+z_\tau(x) &= z_0(x) - b(x)^\top \big(z_0(X) - Y\big), \\
+b(x)^\top &= \Theta(x, X)\,\Theta^{-1}\big(I - e^{-\tau\Theta}\big),
+\end{aligned}
 $$ (eq-06-flow)
 
 and a linear map of a Gaussian is a Gaussian. The smallest case is one training point: then $b$ is the single number

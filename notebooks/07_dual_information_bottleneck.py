@@ -242,8 +242,10 @@ mean of such distributions has the same $\lambda_r(y)$ and the mean of the featu
 $A_r(t)$ alone:
 
 $$
-A_r(t) = \sum_x p(x|t) A_r(x), \qquad
-d_{\text{dual}}(x,t) = \sum_r \lambda_r(t)\big[A_r(x) - A_r(t)\big] - \lambda_0(t) + \lambda_0(x),
+\begin{aligned}
+A_r(t) &= \sum_x p(x|t) A_r(x), \\
+d_{\text{dual}}(x,t) &= \sum_r \lambda_r(t)\big[A_r(x) - A_r(t)\big] - \lambda_0(t) + \lambda_0(x),
+\end{aligned}
 $$ (eq-07-features)
 
 with $\lambda_r(t) = \sum_y p(y|t)\lambda_r(y)$. With two labels this says nothing, every distribution is in such a family;

@@ -65,9 +65,10 @@ bottlenecks pay for the code with its *rate*, the divergence from a prior $r$, a
 label distribution $\tilde p(y|x)$, each in its own direction:
 
 $$
-\underbrace{\operatorname{E} D[p(z|x)\Vert r] - \beta\operatorname{E}\textstyle\sum_y \tilde p(y|x)\log q(y|z)}_{\text{VIB}},
-\qquad
-\underbrace{\operatorname{E} D[p(z|x)\Vert r] + \beta\operatorname{E} D[q(y|z)\Vert\tilde p(y|x)]}_{\text{VdualIB}}.
+\begin{aligned}
+\text{VIB:} \quad & \operatorname{E} D[p(z|x)\Vert r] - \beta\operatorname{E}\textstyle\sum_y \tilde p(y|x)\log q(y|z), \\
+\text{VdualIB:} \quad & \operatorname{E} D[p(z|x)\Vert r] + \beta\operatorname{E} D[q(y|z)\Vert\tilde p(y|x)].
+\end{aligned}
 $$ (eq-08-losses)
 
 VIB ({cite:t}`alemi2017deep`) can be trained on the labels as they are. VdualIB cannot: where $\tilde p$ is zero its

@@ -155,9 +155,10 @@ $H$, and $P = \mathcal N(0, \lambda^2)$. Setting $\tfrac12 H + \tfrac\beta2(\lam
 as we derive it,
 
 $$
-\Sigma^* = \beta\Big(H + \frac{\beta}{\lambda^2} I\Big)^{-1}, \qquad
-\mathrm{KL} = \frac{\lVert w\rVert^2}{2\lambda^2} + \tfrac12\sum_j \Big(\log(1 + s_j) - \frac{s_j}{1 + s_j}\Big), \qquad
-s_j = \frac{\lambda^2 h_j}{\beta}.
+\begin{aligned}
+\Sigma^* &= \beta\Big(H + \frac{\beta}{\lambda^2} I\Big)^{-1}, \qquad s_j = \frac{\lambda^2 h_j}{\beta}, \\
+\mathrm{KL} &= \frac{\lVert w\rVert^2}{2\lambda^2} + \tfrac12\sum_j \Big(\log(1 + s_j) - \frac{s_j}{1 + s_j}\Big).
+\end{aligned}
 $$ (eq-09-gaussian)
 
 The transcribed covariance has lost the $\tfrac12$ of Taylor's formula and is half as wide in stiff directions; it

@@ -87,9 +87,11 @@ Who has seen a question knows its answer. Then the excess loss after $n$ questio
 answers, and what a stretch of $n$ symbols costs beyond its entropy rate are sums:
 
 $$
-\log 2 \sum_k p_k (1 - p_k)^n \sim n^{-\frac{\alpha}{1 + \alpha}}, \qquad
-\log 2 \sum_{k > N} p_k \sim N^{-\alpha}, \qquad
-\log 2 \sum_k 1 - (1 - p_k)^n \sim n^{\frac{1}{1 + \alpha}} .
+\begin{aligned}
+\log 2 \sum_k p_k (1 - p_k)^n &\sim n^{-\frac{\alpha}{1 + \alpha}}, \\
+\log 2 \sum_{k > N} p_k &\sim N^{-\alpha}, \\
+\log 2 \sum_k 1 - (1 - p_k)^n &\sim n^{\frac{1}{1 + \alpha}} .
+\end{aligned}
 $$ (eq-15-zipf)
 
 One source, three names: the learner of {cite:t}`hutter2021learning`, the quanta of {cite:t}`michaud2023quantization`, the

@@ -14,6 +14,7 @@ const LEDGER = "book/ledger.html";
 function facts() {
   const root = document.documentElement;
   const formulas = [...document.querySelectorAll(".math")];
+  const wider = (node) => [node, ...node.querySelectorAll("mjx-container")].some((n) => n.scrollWidth > n.clientWidth + 2);
   return {
     title: document.title,
     lang: root.lang,
@@ -21,6 +22,7 @@ function facts() {
     formulas: formulas.length,
     rendered: document.querySelectorAll("mjx-container").length,
     broken: document.querySelectorAll("mjx-merror").length,
+    wide: formulas.filter((node) => node.tagName === "DIV" && wider(node)).length,
     raw: formulas.filter((node) => /\\[([]/.test(node.textContent)).length,
   };
 }

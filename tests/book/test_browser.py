@@ -80,6 +80,11 @@ def test_formulas_are_set_and_nothing_scrolls_sideways(key: str, seen: dict[str,
     assert faults([*seen["pages"], *seen["disk"]], key) == []
 
 
+def test_on_a_desktop_no_equation_is_wider_than_its_place(seen: dict[str, Any]) -> None:
+    """It would be cut off at its number, and a reader would have to scroll to see that something is missing."""
+    assert faults([look for look in seen["pages"] if look["variant"] != "phone"], "wide") == []
+
+
 def test_as_many_formulas_are_set_as_were_written(seen: dict[str, Any]) -> None:
     looks = [*seen["pages"], *seen["disk"]]
     assert [look for look in looks if look["formulas"] != look["rendered"]] == []
