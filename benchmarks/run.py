@@ -85,14 +85,18 @@ def curve(n: int, labels: int, goal: float, *extra: str, turns: int = 5) -> Task
     return Task("curve", Joint(n, labels), contenders, ratios, turns)
 
 
+def sides(ratios: dict[str, tuple[str, str, float]]) -> tuple[str, ...]:
+    """Every contender of the ratios once, ours before its peer."""
+    return tuple(dict.fromkeys(name for peer, ours, _ in ratios.values() for name in (ours, peer)))
+
+
 def gradients(n: int, *widths: int) -> Task:
     ratios = {
         "log-determinant, n gradients": ("peer: gradients, torch.func", "ours: gradients, single", 60.0),
         "log-determinant, n gradients; ours in double": ("peer: gradients, torch.func", "ours: gradients, double", 0.0),
         "log-determinant, n gradients; BackPACK": ("peer: gradients, BackPACK", "ours: gradients, single", 60.0),
     }
-    contenders = tuple(dict.fromkeys(name for peer, ours, _ in ratios.values() for name in (ours, peer)))
-    return Task("gradients", Curvature(n, widths), contenders, ratios)
+    return Task("gradients", Curvature(n, widths), sides(ratios), ratios)
 
 
 def ggn(n: int, *widths: int) -> Task:
@@ -101,8 +105,7 @@ def ggn(n: int, *widths: int) -> Task:
         "log-determinant, GGN; ours in double": ("peer: curvature, curvlinops", "ours: curvature, double", 0.0),
         "log-determinant, GGN; nngeometry": ("peer: curvature, nngeometry", "ours: curvature, single", 10.0),
     }
-    contenders = tuple(dict.fromkeys(name for peer, ours, _ in ratios.values() for name in (ours, peer)))
-    return Task("GGN", Curvature(n, widths), contenders, ratios, turns=3)
+    return Task("GGN", Curvature(n, widths), sides(ratios), ratios, turns=3)
 
 
 def bootstrap(n: int) -> Task:

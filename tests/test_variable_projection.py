@@ -4,24 +4,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy import optimize
+from simulated_runs import TRUTH, runs, values
 
-from itdl.checks import Array, BadInput
+from itdl.checks import BadInput
 from itdl.power_laws import Law
 from itdl.scaling_forms import points
 from itdl.variable_projection import starting_laws, variable_projection
-
-TRUTH = Law(e=1.8172, a=482.01, b=2085.43, alpha=0.3478, beta=0.3658)
-NAMES = ("e", "a", "b", "alpha", "beta")
-
-
-def runs(seed: int, n: int = 240, law: Law = TRUTH, noise: float = 0.0047) -> tuple[Array, Array, Array]:
-    rng = np.random.default_rng(seed)
-    sizes = np.exp(rng.normal(np.log(8e8), 1.13, n)), np.exp(rng.normal(np.log(1.66e10), 1.15, n))
-    return *sizes, law.loss(*sizes) * np.exp(rng.laplace(0, noise, n) if noise else 0)
-
-
-def values(law: Law) -> list[float]:
-    return [getattr(law, name) for name in NAMES]
 
 
 def test_variable_projection_recovers_the_law() -> None:
