@@ -1188,7 +1188,7 @@ def caught(module: str, old: str, new: str) -> bool:
         src, tests = Path(folder, "src"), Path(folder, "tests")
         shutil.copytree(ROOT / "src" / "itdl", src / "itdl", ignore=shutil.ignore_patterns("__pycache__"))
         tests.mkdir()
-        for name in ("laws.py", f"test_{module}.py"):
+        for name in ("laws.py", "simulated_runs.py", f"test_{module}.py"):
             shutil.copy(ROOT / "tests" / name, tests)
         target = src / "itdl" / f"{module}.py"
         text = target.read_text(encoding="utf-8")
