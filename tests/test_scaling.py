@@ -48,7 +48,13 @@ def test_the_published_objective_by_hand() -> None:
     theta = [np.log(8), np.log(30), np.log(1.5), 0.5, 1.0]
     r = np.log([8.5, 3.8]) - np.log([8.5005, 3.0])
     expected = r[0] ** 2 / 2 + 1e-3 * (r[1] - 0.5e-3)
-    assert_allclose(scaling.objective(theta, [4, 16], [10, 100], [8.5005, 3.0])[0], expected, rtol=1e-10)
+    data = [4, 16], [10, 100], [8.5005, 3.0]
+    value, gradient = scaling.objective(theta, *data)
+    assert_allclose(value, expected, rtol=1e-10)
+    # Far from any optimum, where no factor of a derivative can hide behind a zero.
+    steps = np.eye(5) * 1e-6
+    rises = [np.subtract(*(scaling.objective(theta + s * h, *data)[0] for s in (1, -1))) for h in steps]
+    assert_allclose(gradient, np.array(rises) / 2e-6, rtol=1e-5)
     assert law.loss(4, 10) == pytest.approx(8.5)
 
 
