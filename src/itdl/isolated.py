@@ -26,6 +26,8 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 KERNEL = "python3"
+STARTS = 3  # a kernel binds the ports it was given a moment later; if one is taken by then, it dies at birth
+STILLBORN = "Kernel died before replying"
 
 
 def main(folder: Path) -> int:
@@ -54,17 +56,7 @@ def wrong_kernel() -> str:
 def _execute(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     start = time.monotonic()
     try:
-        notebook = papermill.execute_notebook(
-            nbformat.read(folder / "input.ipynb", as_version=4),  # type: ignore[no-untyped-call]
-            None,
-            request["parameters"],
-            kernel_name=KERNEL,
-            progress_bar=False,
-            log_output=True,
-            cwd=request["cwd"],
-            start_timeout=request["start_timeout"],
-            execution_timeout=request["timeout"],
-        )
+        notebook = _executed(folder, request)
     except papermill.PapermillExecutionError as error:
         logging.exception("a cell failed")
         return {"problem": f"cell [{error.exec_count}] raised {error.ename}: {error.evalue}", "error": error.ename}
@@ -74,8 +66,34 @@ def _execute(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     except DeadKernelError:
         logging.exception("the kernel died")
         return {"problem": "the kernel died, killed from outside or for want of memory"}
+    if notebook is None:
+        return {"problem": f"the kernel died at birth, {STARTS} times; the log says why"}
     nbformat.write(notebook, folder / request["name"])  # type: ignore[no-untyped-call]
     return {"problem": "", "seconds": time.monotonic() - start, "peak_memory_mb": _peak_memory()}
+
+
+def _executed(folder: Path, request: dict[str, Any]) -> nbformat.NotebookNode | None:
+    """The executed notebook, or None when no kernel lived long enough to be asked anything."""
+    for start in range(1, STARTS + 1):
+        try:
+            notebook: nbformat.NotebookNode = papermill.execute_notebook(
+                nbformat.read(folder / "input.ipynb", as_version=4),  # type: ignore[no-untyped-call]
+                None,
+                request["parameters"],
+                kernel_name=KERNEL,
+                progress_bar=False,
+                log_output=True,
+                cwd=request["cwd"],
+                start_timeout=request["start_timeout"],
+                execution_timeout=request["timeout"],
+            )
+        except RuntimeError as error:
+            if not str(error).startswith(STILLBORN):
+                raise
+            logging.warning("start %d of the kernel: %s", start, error)
+        else:
+            return notebook
+    return None
 
 
 def _peak_memory() -> float:

@@ -1,9 +1,10 @@
 """A chapter that did not end well never counts as done, and the old good output stays."""
 
+import os
 from pathlib import Path
 
 import pytest
-from compendium import Itdl
+from compendium import Itdl, environment
 
 from itdl.project import Project
 
@@ -46,6 +47,30 @@ def test_a_failure_is_one_sentence_and_harms_nothing(
     assert "Traceback" not in done.stderr
     assert _untouched(finished) == before
     assert list((finished.build / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize(("deaths", "exit_code"), [(1, 0), (3, 3)])
+def test_a_kernel_that_dies_at_birth_is_started_again(
+    finished: Project, itdl: Itdl, library: Path, tmp_path: Path, deaths: int, exit_code: int
+) -> None:
+    """As when another process takes a port between its choice and its use: nothing has run, nothing is lost."""
+    before = _untouched(finished)
+    _before_imports(finished, "late = 1")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pathlib, sys\n"
+        "if 'ipykernel_launcher' in sys.orig_argv:\n"
+        "    note = pathlib.Path(__file__).with_name('births')\n"
+        "    births = (note.read_text() if note.exists() else '') + 'x'\n"
+        "    note.write_text(births)\n"
+        f"    if len(births) <= {deaths}: sys.exit('Address already in use')\n"
+    )
+    paths = [str(tmp_path), environment(library)["PYTHONPATH"]]
+    done = itdl(finished, "run", "02", PYTHONPATH=os.pathsep.join(paths))
+    assert done.returncode == exit_code, done.stdout
+    told = {0: "02_gauss executed in", 3: "02_gauss failed: the kernel died at birth, 3 times; the log says why"}
+    assert told[exit_code] in done.stdout
+    assert "Address already in use" in (finished.build / "reports" / "02_gauss.log").read_text()
+    assert exit_code == 0 or _untouched(finished) == before
 
 
 def test_a_missing_claims_record_is_a_failure(finished: Project, itdl: Itdl) -> None:
