@@ -17,7 +17,8 @@ from sklearn.metrics import mutual_info_score
 
 from itdl import entropy
 from itdl.checks import Array, BadInput
-from itdl.estimators import binned, info_nce, ksg, leave_one_out, miller_madow
+from itdl.estimators import binned, donsker_varadhan, info_nce, ksg, leave_one_out, miller_madow, nwj, smile
+from itdl.information_tasks import sparse
 
 HAND = np.log([[4.0, 1.0, 3.0], [2.0, 6.0, 2.0], [1.0, 7.0, 8.0]])  # rows are z, columns x: asymmetric
 
@@ -106,7 +107,66 @@ def test_two_pairs_are_enough() -> None:
     assert_allclose(leave_one_out([[0.0, -3.0], [1.0, 2.0]]), (3 + 1) / 2)
 
 
-@pytest.mark.parametrize("bound", [info_nce, leave_one_out])
+# --- bounds by any critic ------------------------------------------------------------------------------------------
+
+
+def test_critic_bounds_by_hand() -> None:
+    """pairs 4, 6, 8 on the diagonal; the others are 1, 3, 2, 2, 1, 7 with mean 8/3"""
+    paired, others = np.log([4.0, 6.0, 8.0]).mean(), 16 / 6
+    assert_allclose(donsker_varadhan(HAND), paired - math.log(others), rtol=1e-14)
+    assert_allclose(nwj(HAND), paired - others / math.e, rtol=1e-14)
+    clipped = np.minimum([1, 3, 2, 2, 1, 7], 2.5).mean()
+    assert_allclose(smile(HAND, math.log(2.5)), paired - math.log(clipped), rtol=1e-14)
+    raised = np.maximum([1, 3, 2, 2, 1, 7], 1 / 0.5) / 50
+    assert_allclose(smile(HAND - math.log(50), math.log(25)), paired - math.log(50) - math.log(raised.mean()))
+
+
+@LAW
+@given(matrices(4, 4, bound=30))
+def test_how_the_critic_bounds_are_ordered(scores: Array) -> None:
+    """NWJ <= DV = NWJ at its best shift; SMILE with a wide clip is DV"""
+    dv = donsker_varadhan(scores)
+    assert nwj(scores) <= dv + 1e-9
+    log_mean = scores.diagonal().mean() - dv
+    assert_allclose(nwj(scores - log_mean + 1), dv, rtol=1e-9, atol=1e-9)
+    assert_allclose(donsker_varadhan(scores + 17), dv, atol=1e-9)
+    assert_allclose(smile(scores, 31.0), dv, atol=1e-9)
+
+
+@LAW
+@given(matrices(4, 4, bound=30))
+def test_clipping_from_above_only_raises(scores: Array) -> None:
+    """all scores >= -tau: SMILE >= DV"""
+    high = np.abs(scores)
+    assert smile(high, 3.0) >= donsker_varadhan(high) - 1e-12
+
+
+@pytest.mark.parametrize(
+    ("information", "dv", "unbiased", "nce", "clipped"),
+    [(1.0, 1.00, 1.00, 0.98, 1.00), (2.0, 2.00, 2.00, 1.89, 2.03), (4.0, 4.03, 4.01, 3.34, 4.26)],
+)
+def test_with_the_best_critic_as_measured_elsewhere(
+    information: float, dv: float, unbiased: float, nce: float, clipped: float
+) -> None:
+    """20 + 20 normal variables, 128 pairs, mean of many batches; tolerances are several standard errors"""
+    task, rng = sparse(20, 20, information), np.random.default_rng(12)
+    found = []
+    for _ in range(200):
+        x, y = task.sample(rng, 128)
+        scores = task.log_ratio(x[None, :], y[:, None])
+        found.append([donsker_varadhan(scores), nwj(scores + 1), info_nce(scores), smile(scores, 5.0)])
+    assert_allclose(np.mean(found, axis=0), [dv, unbiased, nce, clipped], atol=0.03 * information)
+
+
+def test_a_score_beyond_the_exponential_is_refused() -> None:
+    with pytest.raises(BadInput, match="scores reach 800, whose exponential is no number; subtract a constant"):
+        nwj(np.full((3, 3), 800.0))
+    assert donsker_varadhan(np.full((3, 3), 800.0)) == pytest.approx(0)
+    with pytest.raises(BadInput, match="tau is 0; it must be one number above zero"):
+        smile(HAND, 0)
+
+
+@pytest.mark.parametrize("bound", [info_nce, leave_one_out, donsker_varadhan, nwj, lambda s: smile(s, 1.0)])
 @pytest.mark.parametrize(
     ("scores", "words"),
     [

@@ -4,10 +4,15 @@
 log p(z_i | x_j). With the true conditional as critic InfoNCE is exactly the information between z and the *index* of x
 in the batch, so it never exceeds log N; leaving the true partner out of the average turns it into an upper bound.
 
+`donsker_varadhan`, `nwj` and `smile` take any critic f(x, z), best the log-ratio log p(z|x)/p(z). The diagonal is the
+sample of pairs, everything beside it the sample of the product p(x) p(z). In expectation the first is a lower bound for
+an infinite product sample only, the second always, the third never.
+
 `binned`, `miller_madow` and `ksg` know nothing but samples. None of them is a bound: a histogram is biased upwards by
 its empty room and downwards by its width, neighbours are biased downwards in high dimension.
 
 Sources: oord2018representation (InfoNCE), poole2019variational (section 2.2, leave-one-out upper bound),
+belghazi2018mutual (Donsker-Varadhan with a network), nguyen2010estimating (NWJ), song2020understanding (SMILE),
 kraskov2004estimating (neighbours, first estimator). What a deterministic layer shows to bins and noise is in
 `itdl.layer_information`.
 """
@@ -24,9 +29,11 @@ from itdl.checks import Array, BadInput, finite, matrix, positive
 from itdl.neighbours import ball_counts
 from itdl.numerics import log_mean_exp
 
-__all__ = ["binned", "info_nce", "ksg", "leave_one_out", "miller_madow"]
+__all__ = ["binned", "donsker_varadhan", "info_nce", "ksg", "leave_one_out", "miller_madow", "nwj", "smile"]
 
 Bins = int | ArrayLike
+
+LARGEST_EXPONENT = 700.0
 
 
 def info_nce(scores: ArrayLike) -> float:
@@ -41,9 +48,40 @@ def leave_one_out(scores: ArrayLike) -> float:
     Useless once I(X;Z) nears log N: a z that fits no other x makes its term as large as the log-density gap.
     """
     s = _scores(scores)
-    n = len(s)
-    others = s[~np.eye(n, dtype=bool)].reshape(n, n - 1)
-    return float(np.mean(np.diagonal(s) - log_mean_exp(others, axis=1)))
+    return float(np.mean(np.diagonal(s) - log_mean_exp(_others(s), axis=1)))
+
+
+def donsker_varadhan(scores: ArrayLike) -> float:
+    """<s_ii> - log <exp s_ij>_{i != j}, in nats; the same for s + c.   scores (N, N) of any critic -> scalar.
+
+    A lower bound were the second mean exact; the logarithm of a sampled one is too low on average, and the value too
+    high. Its spread grows exponentially with the information.
+    """
+    s = _scores(scores)
+    return float(np.mean(np.diagonal(s)) - log_mean_exp(_others(s).ravel(), axis=0))
+
+
+def nwj(scores: ArrayLike) -> float:
+    """<s_ii> - <exp(s_ij - 1)>_{i != j} <= I(X;Z) in expectation, in nats.   scores (N, N) of any critic -> scalar.
+
+    Tight for s = 1 + log p(z|x)/p(z), and then without bias; its spread grows exponentially with the information.
+    """
+    s = _scores(scores)
+    partition = float(log_mean_exp(_others(s).ravel(), axis=0)) - 1
+    if partition > LARGEST_EXPONENT:
+        raise BadInput(
+            f"scores reach {s.max():g}, whose exponential is no number; subtract a constant from all of them"
+        )
+    return float(np.mean(np.diagonal(s))) - math.exp(partition)
+
+
+def smile(scores: ArrayLike, tau: float) -> float:
+    """<s_ii> - log <exp clip(s_ij, -tau, tau)>_{i != j}, in nats: little spread, and no bound.   (N, N) -> scalar.
+
+    Clipping lowers what is subtracted wherever large ratios matter. Meant for s near the log-ratio itself.
+    """
+    s, tau = _scores(scores), positive("tau", tau)
+    return float(np.mean(np.diagonal(s)) - log_mean_exp(np.clip(_others(s), -tau, tau).ravel(), axis=0))
 
 
 def binned(x: ArrayLike, y: ArrayLike, bins: Bins | None = None, *, width: float | None = None) -> float:
@@ -141,6 +179,12 @@ def _points(name: str, x: ArrayLike) -> Array:
             "add a little noise first if that is meant"
         )
     return points
+
+
+def _others(s: Array) -> Array:
+    """The scores of the other partners.   (N, N) -> (N, N - 1)."""
+    n = len(s)
+    return s[~np.eye(n, dtype=bool)].reshape(n, n - 1)
 
 
 def _scores(scores: ArrayLike) -> Array:
