@@ -43,7 +43,7 @@ text_tokens = [32768, 65536, 131072, 262144, 524288]  # characters that they see
 import numpy as np
 
 from itdl import claims, plotting, scaling, sweep
-from itdl.power_laws import Law, compute_optimal, isoflop_optimum
+from itdl.scaling.power_laws import Law, compute_optimal, isoflop_optimum
 from itdl.rng import stream
 from itdl.show import show, table
 from itdl.sources import ZipfBits

@@ -603,7 +603,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("+ top))", "))"),
         ("np.exp(a - top).sum(axis=axis, keepdims=True)) + top", "np.exp(a).sum(axis=axis, keepdims=True))"),
     ],
-    "codebooks": [
+    "bottleneck.codebooks": [
         ("return code, metric(code)", "return code, sums"),
         ("log_normalise(sums[..., 1:] / mass)", "sums[..., 1:] / mass"),
         ("np.maximum(np.log(mass), DEEPEST)", "np.log(mass)"),
@@ -622,7 +622,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("weights[keep]\n", "1\n"),
         ("state[..., 0] = ABSENT", "pass"),
     ],
-    "clustering": [
+    "bottleneck.clustering": [
         ("np.log(np.maximum(pyx, TINY)) if dual else pyx", "pyx"),
         ("0.0 if dual else -float", "-float"),
         ("[encoder.max(axis=0) > 0]", ""),
@@ -651,7 +651,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ),
         ("if lower <= found.value[row] + (1e-12 if finished[i] else 1e-15):", "if True:"),
     ],
-    "tradeoff": [
+    "bottleneck.tradeoff": [
         ("(xlogy(joint, q) - xlogy(joint, mass)).sum()", "(xlogy(joint, q)).sum()"),
         ("_information(joint.T @ pyx)", "_information(mass[:, None] * dec)"),
         ("_information(mass[:, None] * dec)", "_information(joint.T @ pyx)"),
@@ -663,7 +663,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("residual <= tol", "residual > tol"),
         ("self.i_xt + self.betas * self.distortion", "self.i_xt + self.distortion"),
     ],
-    "partitions": [
+    "bottleneck.partitions": [
         ("(beta - w) * xlogy(mass, mass)", "(beta - 1) * xlogy(mass, mass)"),
         ("(beta - w) * xlogy(mass, mass)", "beta * xlogy(mass, mass)"),
         ("clusters[i] += clusters[j]", "pass"),
@@ -685,7 +685,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("[len(joint) - limit :]}", "}"),
         ("ENUMERATED = 8", "ENUMERATED = 2"),
     ],
-    "annealing": [
+    "bottleneck.annealing": [
         ("        self._one_cluster()\n", ""),
         ("        self._grow()\n", ""),
         ("        self._grow()\n        self._anneal()\n", "        self._grow()\n"),
@@ -704,7 +704,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("0.99 * np.eye(limit)[labels] + 0.01 * weights", "0.5 * np.eye(limit)[labels] + 0.5 * weights"),
         ("factor[k] > 1 + 1e-7", "factor[k] < 1"),
     ],
-    "bottleneck": [
+    "bottleneck.solvers": [
         ("np.linalg.svd(a, compute_uv=False) ** 2", "np.linalg.svd(a, compute_uv=False)"),
         ("/ np.sqrt(py[seen]))[1:]", "/ np.sqrt(py[seen]))"),
         ("q = softmax(px @ log_p)", "q = py"),
@@ -729,7 +729,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ('positive("tol", tol)', "tol"),
         ("for closer in (1e-2, 1e-4)", "for closer in ()"),
     ],
-    "bifurcations": [
+    "bottleneck.bifurcations": [
         ("np.full(n_x, 3.0)", "np.full(n_x, 1.0)"),
         ("(pyx + floor) / (1 + floor * n_y)", "pyx"),
         ("    if near == 0:\n", "    if False:\n"),
@@ -1136,7 +1136,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("_Points(theta.copy(),", "_Points(theta,"),
         ("ends = start.copy()", "ends = start"),
     ],
-    "power_laws": [
+    "scaling.power_laws": [
         ("np.exp(s * np.logaddexp(", "np.exp(np.logaddexp("),
         ("(np.log(self.b) - self.beta * d) / s", "(np.log(self.b) - self.beta * d)"),
         ("self.e + self.excess", "self.excess"),
@@ -1158,7 +1158,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ('for name in ("a", "b", "coupling")', 'for name in ("a", "b")'),
         ('for name in ("alpha", "beta"):', "for name in ():"),
     ],
-    "scaling_forms": [
+    "scaling.forms": [
         ("share = np.where(u > v, 1, small)", "share = np.where(u > v, small, 1)"),
         ("np.exp(s * joined)", "np.exp(joined)"),
         ("loss = e + first + second", "loss = first + second"),
@@ -1180,7 +1180,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("or n.ndim != 1", ""),
         ("not n.shape == d.shape == values.shape", "not n.shape == values.shape"),
     ],
-    "variable_projection": [
+    "scaling.projection": [
         ("for _ in range(rounds)", "for _ in range(1)"),
         ("design * np.exp(-runs.y)[:, None], np.ones_like(runs.y)", "design, np.exp(runs.y)"),
         ("a * np.exp(alpha * mean_n)", "a * np.exp(-alpha * mean_n)"),
@@ -1191,7 +1191,7 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("if not laws:", "if False:"),
         ("np.exp(-beta * runs.d)", "np.exp(-alpha * runs.d)"),
     ],
-    "scaling": [
+    "scaling.fits": [
         ("found.objective.argmin()", "found.objective.argmax()"),
         ("float(reached.mean())", "1.0"),
         ("np.log(2 * np.abs(self.residuals).mean())", "np.log(np.abs(self.residuals).mean())"),
@@ -1283,9 +1283,9 @@ def caught(module: str, old: str, new: str) -> bool:
         src, tests = Path(folder, "src"), Path(folder, "tests")
         shutil.copytree(ROOT / "src" / "itdl", src / "itdl", ignore=shutil.ignore_patterns("__pycache__"))
         tests.mkdir()
-        for name in ("laws.py", "simulated_runs.py", f"test_{module}.py"):
+        for name in ("laws.py", "simulated_runs.py", f"test_{module.rpartition('.')[2]}.py"):
             shutil.copy(ROOT / "tests" / name, tests)
-        target = src / "itdl" / f"{module}.py"
+        target = (src / "itdl" / module.replace(".", "/")).with_suffix(".py")
         text = target.read_text(encoding="utf-8")
         if old not in text:
             raise SystemExit(f"stale fault: {module} no longer reads {old!r}")

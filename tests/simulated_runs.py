@@ -3,7 +3,7 @@
 import numpy as np
 
 from itdl.checks import Array
-from itdl.power_laws import Law
+from itdl.scaling.power_laws import Law
 
 TRUTH = Law(e=1.8172, a=482.01, b=2085.43, alpha=0.3478, beta=0.3658)
 COUPLED = Law(e=1.5, a=300.0, b=900.0, alpha=0.3, beta=0.35, coupling=0.35)

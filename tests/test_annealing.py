@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from itdl.annealing import Options, Search
-from itdl.bifurcations import contraction, random_joint
 from itdl.bottleneck import critical_betas
+from itdl.bottleneck.annealing import Options, Search
+from itdl.bottleneck.bifurcations import contraction, random_joint
+from itdl.bottleneck.clustering import Clustering
 from itdl.checks import Array
-from itdl.clustering import Clustering
 
 OPTIONS = Options(limit=6, restarts=0, seed=0, tol=1e-13, max_iter=20_000)
 EITHER = pytest.mark.parametrize("dual", [False, True])

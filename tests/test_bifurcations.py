@@ -10,8 +10,8 @@ from laws import FEW, SEEDS
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import rel_entr, softmax
 
-from itdl.bifurcations import contraction, random_joint, stability, transitions, worthwhile
 from itdl.bottleneck import critical_betas, solve_dual_ib, solve_ib
+from itdl.bottleneck.bifurcations import contraction, random_joint, stability, transitions, worthwhile
 from itdl.checks import Array, BadInput
 
 TOY: Array = softmax(np.outer(np.linspace(-1, 0.6, 5), [1, -1]), axis=1) / 5

@@ -1,4 +1,4 @@
-"""`itdl.book`: only current and whole evidence is committed, staged and built."""
+"""`itdl.runner.book`: only current and whole evidence is committed, staged and built."""
 
 import json
 import subprocess
@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from compendium import Itdl
 
-from itdl import book, chapters
 from itdl.checks import BadInput, DataError
 from itdl.claims import Record
 from itdl.project import Project
+from itdl.runner import book, chapters
 
 
 def _edit(path: Path, old: str, new: str) -> None:

@@ -1,13 +1,13 @@
-"""`itdl.chapters`: found on disk, profiles checked, current exactly when nothing they depend on has changed."""
+"""`itdl.runner.chapters`: found on disk, profiles checked, current exactly when nothing they depend on has changed."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from itdl import chapters
 from itdl.checks import BadInput
 from itdl.project import Project
+from itdl.runner import chapters
 
 
 def _edit(path: Path, old: str, new: str) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from compendium import Itdl
 
-from itdl import cli, execution
+from itdl import cli
 from itdl.project import Project
+from itdl.runner import execution
 
 
 def _edit(path: Path, old: str, new: str) -> None:
@@ -158,6 +159,6 @@ def test_an_error_of_the_disk_is_one_sentence(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "page.ipynb")
 
-    monkeypatch.setattr("itdl.book.write", full)
+    monkeypatch.setattr("itdl.runner.book.write", full)
     assert cli.main(["promote"]) == 3
     assert capsys.readouterr().err.startswith("itdl: page.ipynb: No space left on device; old outputs are as they were")

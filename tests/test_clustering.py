@@ -8,10 +8,10 @@ from laws import FEW, SEEDS
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import rel_entr, softmax
 
-from itdl.bifurcations import random_joint
+from itdl.bottleneck.bifurcations import random_joint
+from itdl.bottleneck.clustering import Clustering
+from itdl.bottleneck.codebooks import metric, normalised, padded
 from itdl.checks import Array
-from itdl.clustering import Clustering
-from itdl.codebooks import metric, normalised, padded
 
 EITHER = pytest.mark.parametrize("dual", [False, True])
 

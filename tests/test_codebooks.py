@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from itdl import codebooks
+from itdl.bottleneck import codebooks
 from itdl.checks import Array
 
 ONE: Array = np.log([[0.5, 0.25, 0.75], [0.5, 0.5, 0.5]])

@@ -1,4 +1,4 @@
-"""`itdl.doctor`: one line for each thing that has gone wrong before."""
+"""`itdl.runner.doctor`: one line for each thing that has gone wrong before."""
 
 import importlib.metadata
 import importlib.util
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from itdl import cli, doctor, isolated
+from itdl import cli
 from itdl.project import Project
+from itdl.runner import doctor, isolated
 
 # Exact
 

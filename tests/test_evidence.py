@@ -1,4 +1,4 @@
-"""`itdl.evidence`: what an executed notebook must show, what is stamped and what is left out."""
+"""`itdl.runner.evidence`: what an executed notebook must show, what is stamped and what is left out."""
 
 import copy
 import json
@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from itdl import chapters, claims, evidence
+from itdl import claims
 from itdl.checks import DataError
 from itdl.project import Project
+from itdl.runner import chapters, evidence
 
 Notebook = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""`itdl.execution`: executed in isolation, kept by key, put in place whole."""
+"""`itdl.runner.execution`: executed in isolation, kept by key, put in place whole."""
 
 import json
 import shutil
@@ -9,8 +9,8 @@ from typing import Any
 import joblib
 from compendium import Itdl
 
-from itdl import chapters, evidence, execution
 from itdl.project import Project
+from itdl.runner import chapters, evidence, execution
 
 
 def _notebook(path: Path) -> dict[str, Any]:

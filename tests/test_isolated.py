@@ -1,4 +1,4 @@
-"""`itdl.isolated`: the kernel named `python3` is this interpreter's, or the words say why not."""
+"""`itdl.runner.isolated`: the kernel named `python3` is this interpreter's, or the words say why not."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from itdl import isolated
+from itdl.runner import isolated
 
 
 def _kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:

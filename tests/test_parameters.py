@@ -1,4 +1,4 @@
-"""`itdl.parameters`: read without running, checked by name, type and range."""
+"""`itdl.runner.parameters`: read without running, checked by name, type and range."""
 
 import math
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itdl.checks import BadInput
-from itdl.parameters import Parameter, nearest, parse, resolve, spoken
+from itdl.runner.parameters import Parameter, nearest, parse, resolve, spoken
 
 CELL = """seed = 7  # root of the streams, whole number [0..]
 sigma_w = [1.5, 0.5]  # scales of the weights, none [0.1..4.5]

@@ -7,9 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from itdl import entropy
-from itdl.bifurcations import random_joint
+from itdl.bottleneck.bifurcations import random_joint
+from itdl.bottleneck.partitions import best_partitions, cost, merges
 from itdl.checks import Array
-from itdl.partitions import best_partitions, cost, merges
 
 
 def joint(seed: int, n_x: int, n_y: int = 4) -> Array:

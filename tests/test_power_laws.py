@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from scipy import optimize
 
 from itdl.checks import BadInput
-from itdl.power_laws import Law, compute_optimal, isoflop_optimum, parabola
+from itdl.scaling.power_laws import Law, compute_optimal, isoflop_optimum, parabola
 
 PRINTED = Law(e=1.69, a=406.4, b=410.7, alpha=0.34, beta=0.28)
 LAWS = st.builds(

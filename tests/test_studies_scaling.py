@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from itdl.checks import BadInput, DataError
-from itdl.power_laws import compute_optimal
+from itdl.scaling.power_laws import compute_optimal
 from itdl.studies import scaling_laws as trained
 from itdl.studies import scaling_record as record
 from itdl.studies import scaling_sources as study

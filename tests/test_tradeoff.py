@@ -6,9 +6,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import rel_entr
 
 from itdl import entropy
+from itdl.bottleneck.clustering import Clustering
+from itdl.bottleneck.tradeoff import Curve, evaluated
 from itdl.checks import Array
-from itdl.clustering import Clustering
-from itdl.tradeoff import Curve, evaluated
 
 PXY = np.array([[0.2, 0.1, 0.1], [0.05, 0.15, 0.1], [0.05, 0.05, 0.2]])
 PX = PXY.sum(axis=1)

@@ -12,10 +12,11 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
-from itdl import book, chapters, doctor, execution, project
+from itdl import project
 from itdl.checks import BadInput, DataError
-from itdl.execution import Outcome
-from itdl.parameters import spoken
+from itdl.runner import book, chapters, doctor, execution
+from itdl.runner.execution import Outcome
+from itdl.runner.parameters import spoken
 
 __all__ = ["main"]
 

@@ -40,9 +40,12 @@ def reach(modules: Iterable[str]) -> dict[str, str]:
     graph = grimp.build_graph(*packages, cache_dir=None)
     if unknown := [name for name in wanted if name not in graph.modules]:
         raise BadInput(f"module {unknown[0]} does not exist in {', '.join(packages)}; mend the import")
-    found = set(wanted).union(*(graph.find_upstream_modules(name) for name in wanted))
-    with_parents = {".".join(name.split(".")[:depth]) for name in found for depth in range(1, name.count(".") + 2)}
-    return {name: digest(_source(name).read_bytes()) for name in sorted(with_parents)}
+    found: set[str] = set()
+    while wanted:  # a package's own imports count too
+        found.update(wanted)
+        above = {".".join(name.split(".")[:depth]) for name in wanted for depth in range(1, name.count(".") + 2)}
+        wanted = sorted(above.union(*(graph.find_upstream_modules(name) for name in above)) - found)
+    return {name: digest(_source(name).read_bytes()) for name in sorted(found)}
 
 
 def module_of(module: str, name: str) -> str:

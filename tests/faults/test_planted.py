@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from compendium import TESTS, Itdl, environment
 
-from itdl import book, chapters
 from itdl.project import Project
+from itdl.runner import book, chapters
 
 
 def _nbval(home: Project, library: Path) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import logsumexp, rel_entr
 
-from itdl import bifurcations, bottleneck, data, entropy, rng
+from itdl import bottleneck, data, entropy, rng
+from itdl.bottleneck import bifurcations
 from itdl.checks import Array
 from itdl.sweep import Result
 

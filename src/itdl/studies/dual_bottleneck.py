@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import rel_entr, softmax, xlogy
 
-from itdl import bifurcations, bottleneck, entropy, error_exponents, exponential_family, rng
-from itdl.bottleneck import Curve
+from itdl import bottleneck, entropy, error_exponents, exponential_family, rng
+from itdl.bottleneck import Curve, bifurcations
 from itdl.checks import Array
 from itdl.sweep import Result
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from itdl import bifurcations, bottleneck, rng
+from itdl import bottleneck, rng
+from itdl.bottleneck import bifurcations
 from itdl.checks import Array
 from itdl.studies.dual_bottleneck import NAME, SOLVERS, problem, toy
 from itdl.sweep import Result

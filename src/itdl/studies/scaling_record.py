@@ -18,7 +18,7 @@ from scipy import optimize
 
 from itdl import images, rng, scaling
 from itdl.checks import Array, BadInput, DataError
-from itdl.power_laws import FLOPS, Law, compute_optimal, isoflop_optimum
+from itdl.scaling.power_laws import FLOPS, Law, compute_optimal, isoflop_optimum
 from itdl.sweep import Result
 
 __all__ = [

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from itdl import rng, scaling
 from itdl.checks import Array
-from itdl.power_laws import Law
+from itdl.scaling.power_laws import Law
 from itdl.sweep import Result
 from itdl.zipf_bits import ZipfBits
 

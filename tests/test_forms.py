@@ -6,8 +6,8 @@ from numpy.testing import assert_allclose
 from simulated_runs import COUPLED, FREE, NAMES, TRUTH, runs, values
 
 from itdl.checks import BadInput
-from itdl.power_laws import Law
-from itdl.scaling_forms import points
+from itdl.scaling.forms import points
+from itdl.scaling.power_laws import Law
 
 
 @pytest.mark.parametrize(("form", "law"), [("additive", TRUTH), ("kaplan", COUPLED), ("free", FREE)])

@@ -19,10 +19,10 @@ from pathlib import Path
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from itdl import claims
-from itdl.chapters import Chapter, changed, discover, plan
 from itdl.checks import BadInput, DataError
-from itdl.evidence import serialise, stripped, verify
 from itdl.project import Project
+from itdl.runner.chapters import Chapter, changed, discover, plan
+from itdl.runner.evidence import serialise, stripped, verify
 from itdl.store import write
 
 __all__ = ["Evidence", "build", "evidence", "promote", "stage", "tally"]

@@ -22,9 +22,9 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from scipy.special import logsumexp, rel_entr
 
-from itdl.bottleneck import Curve, channel, critical_betas
+from itdl.bottleneck.clustering import Clustering
+from itdl.bottleneck.solvers import Curve, channel, critical_betas
 from itdl.checks import Array, BadInput, positive, simplex
-from itdl.clustering import Clustering
 from itdl.rng import stream
 
 __all__ = [

@@ -15,8 +15,8 @@ from scipy import optimize
 from scipy.special import rel_entr, softmax, xlogy
 
 from itdl import bottleneck, entropy
-from itdl.bifurcations import random_joint
 from itdl.bottleneck import Curve, critical_betas, smooth, solve_dual_ib, solve_ib
+from itdl.bottleneck.bifurcations import random_joint
 from itdl.checks import Array, BadInput
 
 INPUTS = np.linspace(-1, 0.6, 5)

@@ -24,9 +24,9 @@ import jupytext
 import psutil
 
 from itdl import claims, project, provenance
-from itdl.chapters import Run, components
 from itdl.checks import DataError, positive
-from itdl.evidence import stamped, verify
+from itdl.runner.chapters import Run, components
+from itdl.runner.evidence import stamped, verify
 from itdl.store import Store, part_prefix, remove_leftovers, write
 from itdl.sweep import parallel
 
@@ -135,7 +135,7 @@ def _papermill(run: Run, folder: Path, environment: dict[str, str]) -> int:
     """The exit code of the isolated process; its output goes to the chapter's log."""
     log_file(run).parent.mkdir(parents=True, exist_ok=True)
     own = {**environment, "IPYTHONDIR": str(folder / "ipython")}  # a reader's start-up files do not count
-    command = [sys.executable, "-m", "itdl.isolated", str(folder)]
+    command = [sys.executable, "-m", "itdl.runner.isolated", str(folder)]
     with (
         log_file(run).open("wb") as log,
         subprocess.Popen(

@@ -19,7 +19,7 @@ import yaml
 
 from itdl import project, provenance
 from itdl.checks import BadInput
-from itdl.parameters import Parameter, Value, nearest, parse, resolve
+from itdl.runner.parameters import Parameter, Value, nearest, parse, resolve
 from itdl.store import key
 
 __all__ = ["BOOK", "Chapter", "Run", "changed", "components", "discover", "find", "plan", "profile", "stamp"]

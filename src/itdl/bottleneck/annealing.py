@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from itdl import partitions
+from itdl.bottleneck import partitions
+from itdl.bottleneck.clustering import Clustering, Descent
+from itdl.bottleneck.codebooks import alike, joined, overlaps
 from itdl.checks import Array
-from itdl.clustering import Clustering, Descent
-from itdl.codebooks import alike, joined, overlaps
 from itdl.rng import stream
 
 __all__ = ["Options", "Search"]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import rel_entr, xlogy
 
+from itdl.bottleneck.clustering import Clustering
 from itdl.checks import Array
-from itdl.clustering import Clustering
 
 __all__ = ["Curve", "evaluated"]
 

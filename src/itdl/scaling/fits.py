@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from itdl.checks import Array, BadInput, finite
-from itdl.power_laws import Allocation, Law, compute_optimal, variables
 from itdl.robust import Solution, huber, regress
-from itdl.scaling_forms import Points, points
-from itdl.variable_projection import starting_laws, variable_projection
+from itdl.scaling.forms import Points, points
+from itdl.scaling.power_laws import Law, variables
+from itdl.scaling.projection import starting_laws
 
-__all__ = ["Allocation", "Bootstrap", "Fit", "Law", "compute_optimal", "fit", "objective", "variable_projection"]
+__all__ = ["Bootstrap", "Fit", "fit", "objective"]
 
 E = 2  # place of E in theta
 COUPLINGS = {"additive": (1.0,), "kaplan": (1.0,), "free": (1.0, 0.3)}

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import xlogy
 
+from itdl.bottleneck.codebooks import ABSENT, TINY, from_sums, gap, merged, normalised, padded
 from itdl.checks import Array
-from itdl.codebooks import ABSENT, TINY, from_sums, gap, merged, normalised, padded
 from itdl.numerics import AndersonMixing
 
 __all__ = ["Clustering", "Descent"]

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import nnls
 
 from itdl.checks import Array, BadInput
-from itdl.power_laws import Law
-from itdl.scaling_forms import Points, points
+from itdl.scaling.forms import Points, points
+from itdl.scaling.power_laws import Law
 
 __all__ = ["starting_laws", "variable_projection"]
 

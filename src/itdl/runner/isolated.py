@@ -1,4 +1,4 @@
-"""One notebook executed in a process of its own: `python -m itdl.isolated FOLDER`.
+"""One notebook executed in a process of its own: `python -m itdl.runner.isolated FOLDER`.
 
 The runner starts it and holds the other end of its standard input. When the runner dies, however suddenly,
 that end closes and this process takes its kernel along. papermill's file says nothing about success (a killed

@@ -22,8 +22,8 @@ import joblib
 from PIL import Image
 
 from itdl import claims, project
-from itdl.chapters import Run
 from itdl.checks import DataError
+from itdl.runner.chapters import Run
 
 __all__ = ["commit", "serialise", "stamped", "stripped", "verify", "versions"]
 

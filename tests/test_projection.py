@@ -7,9 +7,9 @@ from scipy import optimize
 from simulated_runs import TRUTH, runs, values
 
 from itdl.checks import BadInput
-from itdl.power_laws import Law
-from itdl.scaling_forms import points
-from itdl.variable_projection import starting_laws, variable_projection
+from itdl.scaling.forms import points
+from itdl.scaling.power_laws import Law
+from itdl.scaling.projection import starting_laws, variable_projection
 
 
 def test_variable_projection_recovers_the_law() -> None:

@@ -23,13 +23,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import rel_entr, softmax
 
-from itdl import partitions
-from itdl.annealing import Options, Search
+from itdl.bottleneck import partitions
+from itdl.bottleneck.annealing import Options, Search
+from itdl.bottleneck.clustering import Clustering
+from itdl.bottleneck.tradeoff import Curve, evaluated
 from itdl.checks import Array, BadInput, finite, positive, simplex
-from itdl.clustering import Clustering
-from itdl.tradeoff import Curve, evaluated
 
-__all__ = ["CriticalBetas", "Curve", "critical_betas", "smooth", "solve_dual_ib", "solve_ib"]
+__all__ = ["CriticalBetas", "Curve", "channel", "critical_betas", "smooth", "solve_dual_ib", "solve_ib"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from itdl.checks import Array, BadInput, finite
-from itdl.power_laws import Law, variables
+from itdl.scaling.power_laws import Law, variables
 
 __all__ = ["FORMS", "Points", "points"]
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from itdl import isolated
-from itdl.execution import ONE_THREAD
 from itdl.project import Project
+from itdl.runner import isolated
+from itdl.runner.execution import ONE_THREAD
 
 __all__ = ["Finding", "examine"]
 
