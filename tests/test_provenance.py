@@ -40,13 +40,19 @@ def test_from_itdl_import_names_a_module_or_the_package(name: str, module: str) 
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "lab"
     folder.mkdir()
-    for name, text in {"__init__": "", "a": "from lab import b", "b": "x = 1", "c": "y = 2"}.items():
+    for name, text in {
+        "__init__": "import lab.d",
+        "a": "from lab import b",
+        "b": "x = 1",
+        "c": "y = 2",
+        "d": "",
+    }.items():
         (folder / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     return folder
 
 
-@pytest.mark.parametrize(("edited", "seen"), [("a", True), ("b", True), ("__init__", True), ("c", False)])
+@pytest.mark.parametrize(("edited", "seen"), [("a", True), ("b", True), ("__init__", True), ("d", True), ("c", False)])
 def test_an_edit_is_seen_exactly_where_it_is_reached(lab: Path, edited: str, seen: bool) -> None:
     before = provenance.reach(["lab.a"])
     (lab / f"{edited}.py").write_text("# another line\n" + (lab / f"{edited}.py").read_text())
