@@ -59,6 +59,23 @@ def test_one_bit_is_log_two_nats() -> None:
     assert_allclose(info.bits(info.entropy([0.5, 0.5])), 1)
 
 
+def test_a_coin_by_hand() -> None:
+    assert_allclose(info.binary_entropy([0, 0.25, 0.5, 1]), [0, binary(0.25), LN2, 0], rtol=1e-15)
+    assert info.binary_entropy(0.1).shape == ()
+    assert_allclose(info.binary_entropy(np.eye(2)), np.zeros((2, 2)))
+
+
+def test_given_their_sum_two_fair_bits_tell_of_each_other() -> None:
+    fair, both = np.zeros((2, 2, 2)), np.zeros((2, 2, 3))
+    for x in (0, 1):
+        for y in (0, 1):
+            fair[x, y, x ^ y] = both[x, y, x + y] = 0.25
+    assert_allclose(info.conditional_mutual_information(fair), LN2, rtol=1e-15)
+    assert_allclose(info.conditional_mutual_information(both), LN2 / 2, rtol=1e-15)
+    assert_allclose(info.mutual_information(fair.sum(axis=2)), 0, atol=1e-15)
+    assert_allclose(info.conditional_mutual_information(fair.transpose(2, 0, 1)), LN2, rtol=1e-15)
+
+
 def test_leading_axes_are_kept_and_one_vector_serves_many() -> None:
     p = np.array([[[0.5, 0.5], [1, 0]], [[0.25, 0.75], [0.1, 0.9]]])
     assert info.entropy(p).shape == (2, 2)
@@ -145,6 +162,20 @@ def test_chain_rule(joint: Array) -> None:
     assert_allclose(info.conditional_entropy(joint), rows, atol=1e-10)
     mi = info.entropy(joint.sum(axis=0)) - info.conditional_entropy(joint)
     assert_allclose(info.mutual_information(joint), mi, atol=1e-12)
+
+
+@LAW
+@given(distributions(24))
+def test_conditional_information_is_the_mean_over_what_is_given(p: Array) -> None:
+    """I(X;Y|Z) = sum_z p(z) I(X;Y|Z=z), and I(X;YZ) = I(X;Z) + I(X;Y|Z)"""
+    joint = p.reshape(2, 3, 4)
+    p_z = joint.sum(axis=(0, 1))
+    slices = sum(w * info.mutual_information(joint[..., z] / w) for z, w in enumerate(p_z) if w > 1e-290)
+    found = info.conditional_mutual_information(joint)
+    assert_allclose(found, slices, atol=1e-10)
+    chain = info.mutual_information(joint.reshape(2, 12)) - info.mutual_information(joint.sum(axis=1))
+    assert_allclose(found, chain, atol=1e-12)
+    assert found >= -1e-12
 
 
 @LAW
@@ -278,3 +309,18 @@ def test_what_is_no_joint_is_refused(function: Callable[..., Any], bad: object, 
 def test_shapes_never_broadcast_by_accident(function: Callable[..., Any], p: object, q: object, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         function(p, q)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: info.binary_entropy([0.2, 1.5]), r"p runs from 0.2 to 1.5; a probability lies between 0 and 1"),
+        (lambda: info.binary_entropy(-0.1), r"p runs from -0.1 to -0.1"),
+        (lambda: info.binary_entropy(np.nan), r"p is nan"),
+        (lambda: info.conditional_mutual_information(np.full((2, 2), 0.25)), r"pxyz has shape \(2, 2\); a joint"),
+        (lambda: info.conditional_mutual_information(np.full((2, 2, 2), 0.25)), "pxyz sums to 1 only within 1"),
+    ],
+)
+def test_what_is_no_coin_and_no_joint_of_three_is_refused(call: Callable[[], Any], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        call()

@@ -12,9 +12,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import rel_entr, xlogy
 
-from itdl.checks import Array, BadInput, simplex
+from itdl.checks import Array, BadInput, finite, simplex
 
-__all__ = ["bits", "conditional_entropy", "cross_entropy", "entropy", "kl", "mutual_information"]
+__all__ = [
+    "binary_entropy",
+    "bits",
+    "conditional_entropy",
+    "conditional_mutual_information",
+    "cross_entropy",
+    "entropy",
+    "kl",
+    "mutual_information",
+]
 
 
 def bits(nats: ArrayLike) -> Array:
@@ -26,6 +35,14 @@ def entropy(p: ArrayLike) -> Array:
     """H(p) = -sum p log p, in nats.   p (..., n) -> (...)."""
     p = simplex("p", p)
     return np.asarray(-xlogy(p, p).sum(axis=-1))
+
+
+def binary_entropy(p: ArrayLike) -> Array:
+    """h(p) = -p log p - (1 - p) log(1 - p) of a coin that shows heads with probability p, in nats.   (...) -> (...)."""
+    p = finite("p", p)
+    if ((p < 0) | (p > 1)).any():
+        raise BadInput(f"p runs from {p.min()} to {p.max()}; a probability lies between 0 and 1")
+    return np.asarray(-xlogy(p, p) - xlogy(1 - p, 1 - p))
 
 
 def cross_entropy(p: ArrayLike, q: ArrayLike) -> Array:
@@ -51,6 +68,15 @@ def conditional_entropy(pxy: ArrayLike) -> float:
     """H(Y | X) = H(X, Y) - H(X), in nats.   pxy (n, m) -> scalar."""
     pxy = _joint(pxy)
     return float(entropy(pxy.ravel()) - entropy(pxy.sum(axis=1)))
+
+
+def conditional_mutual_information(pxyz: ArrayLike) -> float:
+    """I(X; Y | Z) = H(X, Z) + H(Y, Z) - H(X, Y, Z) - H(Z), in nats.   pxyz (n, m, l) -> scalar."""
+    pxyz = simplex("pxyz", pxyz, axis=None)
+    if pxyz.ndim != 3:
+        raise BadInput(f"pxyz has shape {pxyz.shape}; a joint distribution of three variables is an array p(x, y, z)")
+    xz, yz, z = pxyz.sum(axis=1), pxyz.sum(axis=0), pxyz.sum(axis=(0, 1))
+    return float(entropy(xz.ravel()) + entropy(yz.ravel()) - entropy(pxyz.ravel()) - entropy(z))
 
 
 def _pair(p: ArrayLike, q: ArrayLike) -> tuple[Array, Array]:
