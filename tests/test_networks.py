@@ -121,6 +121,31 @@ def test_every_model_may_have_inputs_of_its_own() -> None:
         assert_allclose(together[model].numpy(), alone[0].numpy(), rtol=1e-12)
 
 
+def test_dropped_units_are_taken_out_and_the_others_grow() -> None:
+    networks, parameters = Perceptrons([2, 6, 4, 3], "relu"), drawn(Perceptrons([2, 6, 4, 3], "relu"))
+    kept = networks.dropout(3, len(X), 0.25, rng.torch_stream(1, "dropped"), dtype=torch.float64)
+    assert [tuple(k.shape) for k in kept] == [(3, 6, 3), (3, 4, 3)]
+    found = networks.preactivations(parameters, X, kept)
+    z = X[None]
+    for layer in range(3):
+        w, b = parameters[2 * layer : 2 * layer + 2]
+        z = z @ w.mT + b.mT
+        assert_allclose(found[layer].numpy(), z.numpy(), rtol=1e-12)
+        z = torch.relu(z) * kept[layer].mT if layer < 2 else z
+    assert torch.equal(networks.forward(parameters, X, kept), found[-1])
+
+
+def test_the_share_of_dropped_units_is_the_rate_and_the_mean_is_kept() -> None:
+    networks = Perceptrons([1, 400, 1], "tanh")
+    (kept,) = networks.dropout(5, 50, 0.3, rng.torch_stream(2, "dropped"), dtype=torch.float64)
+    assert set(kept.unique().tolist()) == {0.0, 1 / 0.7}
+    assert abs(float((kept == 0).double().mean()) - 0.3) < 4 * (0.21 / kept.numel()) ** 0.5
+    assert (networks.dropout(1, 3, 0.0, rng.torch_stream(2, "dropped"))[0] == 1).all()
+    for rate in (1.0, -0.1):
+        with pytest.raises(BadInput, match=rf"rate is {rate}; the share of dropped units lies in \[0, 1\)"):
+            networks.dropout(1, 3, rate, rng.torch_stream(2, "dropped"))
+
+
 def test_initial_weights_are_a_cut_normal_with_its_scale_by_fan_in() -> None:
     networks = Perceptrons([100, 25, 4], "relu")
     parameters = drawn(networks, models=40)

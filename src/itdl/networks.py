@@ -85,16 +85,30 @@ class Perceptrons:
             parameters += [w, torch.zeros(o, 1, dtype=torch.float64)]
         return parameters
 
-    def preactivations(self, parameters: Parameters, x: Tensor) -> list[Tensor]:
-        """Inputs of every hidden activation, then the outputs.   x (n, d) or (M, n, d) -> (M, n, width) each."""
+    def preactivations(self, parameters: Parameters, x: Tensor, kept: Sequence[Tensor] | None = None) -> list[Tensor]:
+        """Inputs of every hidden activation, then the outputs.   x (n, d) or (M, n, d) -> (M, n, width) each.
+
+        `kept`, one for each hidden layer, (M, width, n), multiplies its activations (`dropout`).
+        """
+        factors: Iterable[Tensor | float] = kept if kept is not None else [1.0] * (len(self.widths) - 2)
         found = [torch.matmul(parameters[0], x.mT) + parameters[1]]
-        for w, b in zip(parameters[2::2], parameters[3::2], strict=True):
-            found.append(torch.baddbmm(b, w, TRAINED[self.activation](found[-1])))
+        for w, b, factor in zip(parameters[2::2], parameters[3::2], factors, strict=True):
+            hidden = TRAINED[self.activation](found[-1])
+            found.append(torch.baddbmm(b, w, hidden if kept is None else hidden * factor))
         return [z.mT for z in found]
 
-    def forward(self, parameters: Parameters, x: Tensor) -> Tensor:
-        """Outputs of every model, before any softmax.   x (n, d) or (M, n, d) -> (M, n, k)."""
-        return self.preactivations(parameters, x)[-1]
+    def forward(self, parameters: Parameters, x: Tensor, kept: Sequence[Tensor] | None = None) -> Tensor:
+        """Outputs of every model, before any softmax.   x (n, d) or (M, n, d) -> (M, n, k); `kept` as above."""
+        return self.preactivations(parameters, x, kept)[-1]
+
+    def dropout(
+        self, models: int, n: int, rate: float, generator: torch.Generator, *, dtype: torch.dtype = torch.float32
+    ) -> list[Tensor]:
+        """Factors for `forward`: each hidden unit is 0 with probability `rate`, else 1/(1 - rate), at every point."""
+        if not 0 <= rate < 1:
+            raise BadInput(f"rate is {rate}; the share of dropped units lies in [0, 1)")
+        shapes = [(models, width, n) for width in self.widths[1:-1]]
+        return [torch.rand(shape, generator=generator).ge(rate).to(dtype) / (1 - rate) for shape in shapes]
 
     def activate(self, preactivation: Tensor) -> Tensor:
         """The activation of the hidden layers, entry by entry."""
