@@ -28,10 +28,14 @@ class Replicates:
         return f"{RUNS} runs"
 
     def data(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """N, D and L of each run."""
-        from itdl.studies.scaling_record import simulated
+        """N, D and L of each run: log-normal sizes, the law of the published refit, errors of half a percent."""
+        from itdl.scaling import Law
 
-        return simulated(SEED, 0, RUNS)
+        draw = np.random.default_rng(SEED)
+        n_params = np.exp(draw.normal(np.log(8e8), 1.13, RUNS))
+        n_tokens = np.exp(draw.normal(np.log(1.66e10), 1.15, RUNS))
+        law = Law(e=1.8172, a=482.01, b=2085.43, alpha=0.3478, beta=0.3658)
+        return n_params, n_tokens, law.loss(n_params, n_tokens) * np.exp(draw.laplace(0, 0.0047, RUNS))
 
     def weights(self) -> np.ndarray:
         """How often each run is in each resample, (n, 240)."""
