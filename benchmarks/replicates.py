@@ -39,7 +39,9 @@ class Replicates:
 
     def weights(self) -> np.ndarray:
         """How often each run is in each resample, (n, 240)."""
-        return np.random.default_rng(SEED).multinomial(RUNS, np.full(RUNS, 1 / RUNS), size=self.n)
+        from itdl.scaling.fits import resamples
+
+        return resamples(np.random.default_rng(SEED), RUNS, self.n)
 
 
 def _ours(problem: Replicates) -> Callable[[], Any]:
@@ -71,7 +73,7 @@ def _peer(problem: Replicates) -> Callable[[], np.ndarray]:
         size = np.abs(within)
         return float(np.sum(w * size * (np.abs(r) - size / 2)) / DELTA), slopes
 
-    weights = problem.weights().astype(float)
+    weights = problem.weights()
     return lambda: np.array([optimize.minimize(objective, start, (w,), jac=True, method="BFGS").fun for w in weights])
 
 

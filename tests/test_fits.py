@@ -12,6 +12,7 @@ from simulated_runs import COUPLED, FREE, NAMES, TRUTH, runs, values
 from itdl import scaling
 from itdl.checks import Array, BadInput
 from itdl.scaling import Law
+from itdl.scaling.fits import resamples
 
 
 @pytest.mark.parametrize(("form", "law"), [("additive", TRUTH), ("kaplan", COUPLED), ("free", FREE), ("free", COUPLED)])
@@ -75,11 +76,19 @@ def test_the_truth_lies_in_the_intervals() -> None:
         assert 0.5 < np.mean(errors) / spread < 2
 
 
+def test_resamples_count_draws_with_replacement() -> None:
+    """Each replicate has n draws; how often a point comes up is binomial: mean 1, variance 1 - 1/n."""
+    found = resamples(np.random.default_rng(3), 50, 4000)
+    assert (found.sum(axis=1) == 50).all()
+    assert abs(found.mean(axis=0) - 1).max() < 5 / np.sqrt(4000)
+    assert_allclose(found.var(axis=0), 0.98, rtol=0.15)
+
+
 def test_replicates_are_what_one_fit_at_a_time_gives() -> None:
     n, d, loss = runs(5, 60)
     fit = scaling.fit(n, d, loss)
     boot = fit.bootstrap(np.random.default_rng(1), 12)
-    weights = np.random.default_rng(1).multinomial(60, np.full(60, 1 / 60), size=12)
+    weights = resamples(np.random.default_rng(1), 60, 12).astype(int)
     for i, w in enumerate(weights):
         alone = scaling.fit(*(np.repeat(x, w) for x in (n, d, loss)), starts=[fit.law])
         assert_allclose([getattr(boot, name)[i] for name in NAMES], values(alone.law), rtol=1e-4)

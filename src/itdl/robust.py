@@ -26,7 +26,7 @@ __all__ = ["Model", "Solution", "huber", "regress"]
 # theta (B, p) -> values f (B, n) and their derivatives (B, p, n).
 Model = Callable[[Array], tuple[Array, Array]]
 
-CHUNK = 32  # problems that go together, so that their arrays stay in cache
+CHUNK = 64  # problems that go together, so that their arrays stay in cache
 ROUNDING = 1e-13  # objective per point below which nothing is left but rounding
 GROW, SHRINK, LARGEST, SMALLEST = 8.0, 0.2, 1e12, 1e-9
 

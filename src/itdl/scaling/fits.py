@@ -24,7 +24,7 @@ from itdl.scaling.forms import Points, points
 from itdl.scaling.power_laws import Law, variables
 from itdl.scaling.projection import starting_laws
 
-__all__ = ["Bootstrap", "Fit", "fit", "objective"]
+__all__ = ["Bootstrap", "Fit", "fit", "objective", "resamples"]
 
 E = 2  # place of E in theta
 COUPLINGS = {"additive": (1.0,), "kaplan": (1.0,), "free": (1.0, 0.3)}
@@ -116,8 +116,7 @@ class Fit:
         """Refits on `replicates` resamples of the points with replacement, all at once."""
         if replicates < 2:
             raise BadInput(f"replicates is {replicates}; an interval needs at least 2")
-        n = self.points.y.size
-        weights = rng.multinomial(n, np.full(n, 1 / n), size=replicates).astype(float)
+        weights = resamples(rng, self.points.y.size, replicates)
         found = _solve(self.points, np.repeat(self.theta[None], replicates, axis=0), self.delta, weights, tol)
         certificate = {"converged": found.converged, "residual": found.residual, "objective": found.objective}
         return Bootstrap(**self.points.columns(found.theta), **certificate)
@@ -158,6 +157,12 @@ def fit(
         points=runs,
         theta=found.theta[best],
     )
+
+
+def resamples(rng: np.random.Generator, n: int, replicates: int) -> Array:
+    """How often each of n points comes up in n draws with replacement, for each replicate.   (replicates, n)"""
+    drawn = rng.integers(n, size=(replicates, n)) + n * np.arange(replicates)[:, None]
+    return np.bincount(drawn.ravel(), minlength=replicates * n).reshape(replicates, n).astype(float)
 
 
 def objective(
