@@ -47,6 +47,7 @@ def test_the_stamp_says_where_the_result_came_from(finished: Project) -> None:
     assert found["commit"] == "unknown"
     assert found["versions"]["python"].startswith("3.11.")
     assert found["seconds"] > 0
+    assert found["units"] == {"count": 0, "computed": 0, "cpu_seconds": 0}
     assert 20 < found["peak_memory_mb"] < 2000
     assert found["machine"]["cores"] >= 1
 

@@ -26,9 +26,11 @@ def test_the_key_is_the_digest_of_sorted_compact_json() -> None:
     assert store.key({"b": 1, "a": [0.5, "x"]}) == hashlib.sha256(b'{"a":[0.5,"x"],"b":1}').hexdigest()
 
 
-def test_a_stored_file_is_the_digest_line_and_the_payload(tmp_path: Path) -> None:
-    Store(tmp_path).put("name", PAYLOAD)
-    assert (tmp_path / "name").read_bytes() == hashlib.sha256(PAYLOAD).hexdigest().encode() + b"\n" + PAYLOAD
+def test_a_stored_file_is_a_line_of_digest_and_seconds_and_the_payload(tmp_path: Path) -> None:
+    kept = Store(tmp_path)
+    kept.put("name", PAYLOAD, 1.25)
+    assert (tmp_path / "name").read_bytes() == hashlib.sha256(PAYLOAD).hexdigest().encode() + b" 1.250\n" + PAYLOAD
+    assert kept.seconds("name") == 1.25
 
 
 # Laws

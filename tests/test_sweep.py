@@ -81,6 +81,19 @@ def test_the_environment_names_the_store(sample: Project, tmp_path: Path, monkey
     assert _traces(tmp_path) == ["3"]
 
 
+def test_what_units_cost_is_noted_also_when_they_were_computed_before(
+    sample: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costs, kept = tmp_path / "costs", Store(tmp_path / "store")
+    monkeypatch.setenv("ITDL_COSTS", str(costs))
+    points = [{"n": 300, "seed": s} for s in range(3)]
+    for chosen in (points[:2], points):
+        sweep.run(units.spectrum, chosen, store=kept)
+    first, second = ([float(x) for x in line.split()] for line in costs.read_text().splitlines())
+    assert (first[:2], second[:2]) == ([2, 2], [3, 1])
+    assert 0 < first[2] < second[2] < 60
+
+
 def test_a_failing_unit_names_its_parameters_and_keeps_what_was_finished(sample: Project, tmp_path: Path) -> None:
     store, points = Store(tmp_path / "store"), [{"folder": str(tmp_path), "i": i} for i in (1, 2, -1, 4)]
     with pytest.raises(RuntimeError, match=r"counted failed at .*'i': -1.*ArithmeticError: below zero"):

@@ -2,8 +2,8 @@
 
 A key is the digest of everything a result depends on, so a result is found again exactly when it is still
 valid. A file is written beside its place, flushed to the disk and renamed; its first line is the SHA-256 of
-the rest, so a damaged file is noticed when it is read, set aside and never used. Writers of the same key
-write the same bytes, so they may race.
+the rest, so a damaged file is noticed when it is read, set aside and never used, and the seconds it took.
+Writers of the same key write the same payload, so they may race.
 """
 
 from __future__ import annotations
@@ -76,9 +76,14 @@ class Store:
         root.mkdir(parents=True, exist_ok=True)
         remove_leftovers(root)
 
-    def put(self, name: str, payload: bytes) -> None:
-        """Keep `payload` under the key `name`."""
-        write(self.root / name, f"{digest(payload)}\n".encode() + payload)
+    def put(self, name: str, payload: bytes, seconds: float = 0.0) -> None:
+        """Keep `payload`, which took so many seconds, under the key `name`."""
+        write(self.root / name, f"{digest(payload)} {seconds:.3f}\n".encode() + payload)
+
+    def seconds(self, name: str) -> float:
+        """What the result under the key `name` took when it was computed."""
+        with (self.root / name).open("rb") as file:
+            return float(file.readline().split()[1])
 
     def get(self, name: str) -> bytes | None:
         """The payload under the key `name`; None when there is none or it was damaged on the disk."""
@@ -88,7 +93,7 @@ class Store:
         except FileNotFoundError:
             return None
         head, _, payload = stored.partition(b"\n")
-        if head == digest(payload).encode():
+        if head.partition(b" ")[0] == digest(payload).encode():
             return payload
         aside = path.with_name(f"{name}.{digest(stored)[:8]}.bad")
         log.warning("stored result %s is damaged; moved to %s and not used", path, aside.name)

@@ -55,11 +55,13 @@ def run(
     kept = [store.get(k) if store else None for k in keys]
     missing = [i for i, payload in enumerate(kept) if payload is None]
     bar = _Progress(len(points), len(points) - len(missing), progress)
-    for i, payload in parallel(_compute, [(i, unit, dict(points[i])) for i in missing], jobs=_jobs(jobs)):
+    took = [store.seconds(k) if store and payload is not None else 0.0 for k, payload in zip(keys, kept, strict=True)]
+    for i, payload, seconds in parallel(_compute, [(i, unit, dict(points[i])) for i in missing], jobs=_jobs(jobs)):
         if store:
-            store.put(keys[i], payload)
-        kept[i] = payload
+            store.put(keys[i], payload, seconds)
+        kept[i], took[i] = payload, seconds
         bar.step()
+    _note(len(points), len(missing), sum(took))
     return [_decode(payload) for payload in kept if payload is not None]
 
 
@@ -110,12 +112,20 @@ def _backend(address: str | None, jobs: int, local: str) -> Iterator[None]:
         yield
 
 
-def _compute(i: int, unit: Unit, point: dict[str, Any]) -> tuple[int, bytes]:
+def _compute(i: int, unit: Unit, point: dict[str, Any]) -> tuple[int, bytes, float]:
+    start = time.thread_time()
     try:
         with threadpool_limits(limits=1):
-            return i, _encode(unit(**point))
+            return i, _encode(unit(**point)), time.thread_time() - start
     except Exception as error:
         raise RuntimeError(f"{_name(unit)} failed at {point}: {type(error).__name__}: {error}") from error
+
+
+def _note(units: int, computed: int, seconds: float) -> None:
+    """A line for whoever asked, by `ITDL_COSTS`, what the units cost, be it now or when they were first computed."""
+    if path := os.environ.get("ITDL_COSTS"):
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(f"{units} {computed} {seconds}\n")
 
 
 def _encode(result: Mapping[str, float | Array]) -> bytes:

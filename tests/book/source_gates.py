@@ -26,7 +26,7 @@ LIMITS = {
     "kB all notebooks": 6_000,
 }
 TAGS = {"parameters", "hide-input", "remove-cell", "nbval-ignore-output"}
-RUN_FIELDS = {"commit", "seconds", "peak_memory_mb", "machine"}
+RUN_FIELDS = {"commit", "seconds", "units", "peak_memory_mb", "machine"}
 STYLE_ONLY = {"use_style"}
 READERS = {"open", "Path", "load", "loadtxt", "genfromtxt", "read_csv", "savefig", "save"}
 FILE_LIKE = re.compile(r"^[~.]{0,2}/|^[A-Za-z]:\\|\.(csv|npz|npy|png|svg|json|txt|toml|ya?ml|pt)$")

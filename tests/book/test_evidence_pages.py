@@ -185,26 +185,31 @@ def test_a_chapter_says_how_it_was_made_and_what_was_not_recorded(source: Path) 
         "Versions": "python 3.11.7, numpy 2.4.6",
         "Commit": "not recorded",
         "Run time": "not recorded",
+        "Units": "not recorded",
         "Digest": "0123456789ab",
     }
     assert words(page, ".provenance pre") == ['seed = 7 name = "<script>alert(1)</script>"']
     assert page.article.select(".provenance script") == []
 
 
+UNITS = "40, 2.08 min of processor time; 3 computed in this run"
+
+
 def test_a_fresh_run_shows_commit_time_memory_and_machine(source: Path) -> None:
     run = {
         "commit": "a" * 40 + "-dirty",
         "seconds": 12.34,
+        "units": {"count": 40, "computed": 3, "cpu_seconds": 125.0},
         "peak_memory_mb": 456.7,
         "machine": {"cpu": "x", "cores": 2},
     }
     write_notebook(source, records(), RUN | run)
     site = made(source)
-    assert {"aaaaaaaaaaaa with uncommitted changes", "12.3 s"} <= set(
+    assert {"aaaaaaaaaaaa with uncommitted changes", "12.3 s", UNITS} <= set(
         words(Page(site, "notebooks/01_coin.html"), ".provenance dd")
     )
     cells = words(Page(site, "book/environment.html"), "table.facts td")
-    assert cells[-5:] == ["01_coin", "book", "12.3 s", "457 MB", "x, 2 cores"]
+    assert cells[-6:] == ["01_coin", "book", "12.3 s", UNITS, "457 MB", "x, 2 cores"]
 
 
 def test_a_rebuild_notices_a_changed_notebook(source: Path) -> None:

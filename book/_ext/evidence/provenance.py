@@ -38,6 +38,7 @@ def line(run: Mapping[str, Any]) -> nodes.raw:
         "Versions": _versions(run),
         "Commit": _commit(run),
         "Run time": _seconds(run),
+        "Units": _units(run),
         "Digest": str(run["key"])[:12] if "key" in run else None,
     }
     items = "".join(f"<div><dt>{name}</dt><dd>{_html(value)}</dd></div>" for name, value in facts.items())
@@ -72,14 +73,25 @@ def _seconds(run: Mapping[str, Any]) -> str | None:
     return f"{number(run['seconds'])} s" if "seconds" in run else None
 
 
+def _units(run: Mapping[str, Any]) -> str | None:
+    """What the run time leaves out: work that was found in the store, with what it took when it was computed."""
+    if "units" not in run:
+        return None
+    count, computed, seconds = (run["units"][name] for name in ("count", "computed", "cpu_seconds"))
+    if not count:
+        return "none"
+    time = f"{number(seconds / 60)} min" if seconds >= 60 else f"{number(seconds)} s"
+    return f"{count}, {time} of processor time; {computed} computed in this run"
+
+
 def version_table() -> nodes.table:
     """The versions this build of the book was made with."""
     return _table(("Package", "Version"), [("python", python_version()), *((tool, version(tool)) for tool in TOOLS)])
 
 
 def chapter_table(chapters: Iterable[Chapter]) -> nodes.table:
-    """Run time, peak memory and machine of each chapter."""
-    head = ("Chapter", "Profile", "Run time", "Peak memory", "Machine")
+    """Run time, units of work, peak memory and machine of each chapter."""
+    head = ("Chapter", "Profile", "Run time", "Units", "Peak memory", "Machine")
     return _table(head, [_chapter_row(chapter) for chapter in chapters])
 
 
@@ -87,7 +99,7 @@ def _chapter_row(chapter: Chapter) -> tuple[str, ...]:
     run = chapter.run
     memory = f"{number(run['peak_memory_mb'])} MB" if "peak_memory_mb" in run else None
     machine = "{cpu}, {cores} cores".format_map(run["machine"]) if "machine" in run else None
-    facts = (run.get("profile"), _seconds(run), memory, machine)
+    facts = (run.get("profile"), _seconds(run), _units(run), memory, machine)
     return (chapter.stem, *(ABSENT if fact is None else str(fact) for fact in facts))
 
 

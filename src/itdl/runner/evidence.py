@@ -60,6 +60,7 @@ def stamped(run: Run, payload: bytes, outcome: dict[str, Any]) -> bytes:
         "commit": commit(run.chapter.home),
         "versions": versions(),
         "seconds": round(outcome["seconds"], 1),
+        "units": outcome["units"],
         "peak_memory_mb": round(outcome["peak_memory_mb"]),
         "machine": {"cpu": _cpu(), "cores": joblib.cpu_count()},
     }

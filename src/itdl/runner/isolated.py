@@ -55,6 +55,7 @@ def wrong_kernel() -> str:
 
 def _execute(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     start = time.monotonic()
+    os.environ["ITDL_COSTS"] = str(folder / "costs")  # what the kernel's sweeps write
     try:
         notebook = _executed(folder, request)
     except papermill.PapermillExecutionError as error:
@@ -69,7 +70,8 @@ def _execute(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     if notebook is None:
         return {"problem": f"the kernel died at birth, {STARTS} times; the log says why"}
     nbformat.write(notebook, folder / request["name"])  # type: ignore[no-untyped-call]
-    return {"problem": "", "seconds": time.monotonic() - start, "peak_memory_mb": _peak_memory()}
+    seconds = time.monotonic() - start
+    return {"problem": "", "seconds": seconds, "units": _units(folder / "costs"), "peak_memory_mb": _peak_memory()}
 
 
 def _executed(folder: Path, request: dict[str, Any]) -> nbformat.NotebookNode | None:
@@ -94,6 +96,14 @@ def _executed(folder: Path, request: dict[str, Any]) -> nbformat.NotebookNode | 
         else:
             return notebook
     return None
+
+
+def _units(costs: Path) -> dict[str, float]:
+    """How many units the chapter's sweeps have, how many were computed in this run, and the CPU seconds of all."""
+    lines = costs.read_text(encoding="utf-8").splitlines() if costs.is_file() else []
+    rows = [[float(word) for word in line.split()] for line in lines]
+    count, computed, seconds = (sum(row[i] for row in rows) for i in range(3))
+    return {"count": int(count), "computed": int(computed), "cpu_seconds": round(seconds, 1)}
 
 
 def _peak_memory() -> float:
