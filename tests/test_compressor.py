@@ -49,6 +49,13 @@ def test_the_length_is_the_ideal_one_and_at_most_two_words(seed: int) -> None:
     assert 0 <= compressor.payload_bits(compressor.encode(x, rows)) - ideal <= 64
 
 
+def test_a_table_that_lies_column_by_column_in_memory_costs_the_same() -> None:
+    x, rows = task()
+    lying = np.asfortranarray(rows)
+    assert compressor.encode(x, lying) == compressor.encode(x, rows)
+    assert (compressor.decode(compressor.encode(x, rows), lying) == x).all()
+
+
 def test_a_certain_message_costs_one_word_and_an_unlikely_one_what_it_should() -> None:
     rows = np.tile([1 - 1e-5, 1e-5], (1000, 1))
     assert compressor.payload_bits(compressor.encode(np.zeros(1000), rows)) == 32

@@ -142,7 +142,8 @@ def _rows(probabilities: ArrayLike) -> Array:
     if (rows == 0).any():
         i, j = (int(k) for k in np.argwhere(rows == 0)[0])
         raise BadInput(f"probabilities[{i}, {j}] is 0; no code word is long enough for it, give every letter a share")
-    return rows
+    # The coder takes memory as it lies, row after row; columns of a transposed array would be read as rows.
+    return np.ascontiguousarray(rows)
 
 
 def _symbols(symbols: ArrayLike, letters: int) -> np.ndarray:
