@@ -2,7 +2,7 @@
 
 Q = N(mu, diag sigma^2) about the weights, P = N(w_0, v) with w_0 fixed before the n points of the bound and v from the
 grid exp(-j/100). What is descended is the quadratic bound with the cross-entropy over ln K in place of the risk; for
-two classes it is above the 0-1 loss. What is certified is the 0-1 loss of a network drawn anew for every input: its mean
+two classes it is above the 0-1 loss. Certified is the 0-1 loss of a network drawn anew for every input: its mean
 over the points is estimated by local reparametrisation, which gives every point weights of its own, so that one pass
 over n points is n independent draws. Sampling whole weights needs a pass for every draw (`sampled_risks`).
 
