@@ -6,13 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
 
+from itdl import rng, sweep
 from itdl.checks import BadInput, DataError
-from itdl.scaling.power_laws import compute_optimal
+from itdl.scaling.power_laws import compute_optimal, isoflop_optimum
+from itdl.sources import BilinearMarkov
+from itdl.store import Store
+from itdl.studies import scaling_isoflop as iso
 from itdl.studies import scaling_laws as trained
 from itdl.studies import scaling_record as record
 from itdl.studies import scaling_sources as study
+from itdl.studies.scaling_laws import learning_rate
 from itdl.zipf_bits import ZipfBits
 
 CHAIN: dict[str, Any] = {"seed": 3, "vocabulary": 16, "gamma": 1.0, "scale": 0.5}
@@ -121,6 +127,85 @@ def test_kaplans_view_against_a_search_at_every_budget() -> None:
     assert 30 < kept.sum() < 120
     slopes = [np.polyfit(np.log(budgets[kept]), np.log(y[kept]), 1)[0] for y in (best, least)]
     assert_allclose(record.kaplan_view(law), slopes, atol=5e-3)
+
+
+def test_the_path_behind_kaplans_view_is_the_best_of_every_budget() -> None:
+    compute, n, loss = record.kaplan_path(record.BESIROGLU, embeddings=0, points=50)
+    best = compute_optimal(record.BESIROGLU, compute)
+    assert_allclose(n, best.n_params, rtol=1e-4)
+    assert_allclose(loss, best.loss, rtol=1e-4)
+    assert_allclose(np.diff(np.log(compute)), np.log(compute[-1] / compute[0]) / 49, rtol=1e-9)
+
+
+def test_a_drawn_budget_is_the_law_and_the_parabola_of_the_library() -> None:
+    law = record.HOFFMANN_ROUNDED
+    drawn = {name: np.asarray(x) for name, x in record.isoflop_curve(law, 1e20, 16).items()}
+    best = compute_optimal(law, 1e20)
+    assert_allclose(drawn["fine"][[0, 100, 200]], [16**-1.1, 1, 16**1.1])
+    assert_allclose(drawn["exact"][100], best.loss)
+    assert_allclose(drawn["loss"], np.interp(drawn["sizes"], drawn["fine"], drawn["exact"]), rtol=1e-4)
+    vertex = drawn["fine"][drawn["parabola"].argmin()]
+    assert_allclose(vertex, isoflop_optimum(law, 1e20, drawn["sizes"])[0] / best.n_params, rtol=0.02)
+
+
+# IsoFLOP runs
+
+ISO: dict[str, Any] = {"seed": 3, "vocabulary": 8, "gamma": 1.0, "scale": 1.0, "context": 4, "batch": 8}
+
+
+def test_paths_drawn_from_uniform_numbers_are_those_of_the_chain() -> None:
+    sources = [BilinearMarkov.draw(np.random.default_rng(i), vocabulary=5, gamma=1.0, scale=1.0) for i in range(2)]
+    first = torch.tensor(np.stack([s.stationary for s in sources])).cumsum(-1)
+    moves = torch.tensor(np.stack([s.transition for s in sources])).cumsum(-1)
+    draws = torch.rand(2, 20_000, 3, dtype=torch.float64, generator=rng.torch_stream(0, "draws"))
+    paths = iso.walk(first, moves, draws).numpy()
+    for source, path in zip(sources, paths, strict=True):
+        assert_allclose(np.bincount(path[:, 0], minlength=5) / 20_000, source.stationary, atol=0.015)
+        pairs = np.zeros((5, 5))
+        np.add.at(pairs, (path[:, 1], path[:, 2]), 1 / 20_000)
+        assert_allclose(pairs, source.stationary[:, None] * source.transition, atol=0.01)
+    certain = torch.tensor([[0.0, 0.3, 1.0]]), torch.tensor([[[0.0, 1.0, 1.0]] * 3])
+    assert iso.walk(*certain, torch.tensor([[[0.29, 0.5], [0.31, 1.0]]]))[0].tolist() == [[1, 1], [2, 1]]
+
+
+def test_an_isoflop_run_spends_its_budget_and_learns() -> None:
+    small, large = (iso.isoflop(**ISO, models=2, width=4, compute=c) for c in (1e6, 3e7))
+    n, d = float(large["n_params"]), float(large["n_tokens"])
+    assert n == 8 * 4 * 2 + 4 * 4 + 12 * 16 + 3 * 4
+    assert float(large["n_inner"]) == 12 * 16 + 3 * 4
+    assert_allclose(6 * n * d, 3e7, rtol=0.02)
+    assert (np.asarray(large["excess"]) < np.asarray(small["excess"])).all()
+    assert (np.asarray(large["excess"]) > 0).all()
+    single = iso.isoflop(**ISO, models=1, width=4, compute=1e6)
+    assert_allclose(np.asarray(single["excess"])[0], np.asarray(small["excess"])[0], rtol=1e-3)
+
+
+def test_an_isoflop_sweep_resumes_with_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [dict(ISO, models=1, width=width, compute=c) for c in (1e6, 3e6) for width in (2, 4)]
+    store = Store(tmp_path)
+    begun = sweep.run(iso.isoflop, points[:3], store=store)
+    made: list[int] = []
+    monkeypatch.setattr(iso, "learning_rate", lambda width: made.append(width) or learning_rate(width))
+    resumed = sweep.run(iso.isoflop, points, store=store)
+    assert made == [4]
+    fresh = sweep.run(iso.isoflop, points)
+    for again, first in ((resumed, fresh), (resumed[:3], begun)):
+        assert all(np.array_equal(a[name], b[name]) for a, b in zip(again, first, strict=True) for name in b)
+
+
+def test_the_best_size_is_refined_inside_and_taken_at_an_end() -> None:
+    n = np.exp([0.0, 1, 2, 3])
+    valley = (np.log(n) - 1.3) ** 2
+    assert_allclose(iso.best_size(n, np.array([valley, valley[::-1], n, 1 / n])), np.exp([1.3, 1.7, 0, 3]))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"compute": 1e3}, "buys 0 steps at width 4"), ({"device": "tpu"}, "device is 'tpu'; known are cpu and auto")],
+)
+def test_isoflop_refuses(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        iso.isoflop(**(ISO | {"models": 1, "width": 4, "compute": 1e6} | change))
 
 
 # Training

@@ -22,7 +22,7 @@ from itdl.text import ALPHABET, docstrings
 from itdl.training import adamw
 from itdl.transformers import Decoders
 
-__all__ = ["bilinear", "decoders", "known", "online", "text"]
+__all__ = ["bilinear", "decoders", "known", "learning_rate", "online", "text"]
 
 RATE, FITS = 0.01, 8  # learning rate of a transformer up to this width; beyond, less by the root of the ratio
 PAIRS = 200_000  # fresh pairs of symbols that a trained table is tried on
@@ -153,6 +153,11 @@ def _counts(decoder: Decoders) -> dict[str, float]:
 
 
 def _trained(decoder: Decoders, loss: Callable[[Parameters, int], Tensor], start: Parameters, steps: int) -> Parameters:
-    rate, warm_up = RATE * min(1.0, (FITS / decoder.width) ** 0.5), steps // WARM_UP
-    (_, end), = adamw(loss, start, steps=steps, rate=rate, keep=[steps], warm_up=warm_up, clip=1.0)  # fmt: skip
+    options = {"steps": steps, "rate": learning_rate(decoder.width), "warm_up": steps // WARM_UP, "clip": 1.0}
+    (_, end), = adamw(loss, start, keep=[steps], **options)  # type: ignore[arg-type]  # fmt: skip
     return end
+
+
+def learning_rate(width: int) -> float:
+    """RATE up to the width FITS; beyond, less by the root of the ratio."""
+    return RATE * min(1.0, (FITS / width) ** 0.5)

@@ -31,6 +31,8 @@ __all__ = [
     "digitised",
     "free_form",
     "isoflop_bias",
+    "isoflop_curve",
+    "kaplan_path",
     "kaplan_view",
     "refit",
     "simulated",
@@ -153,12 +155,21 @@ def isoflop_bias(law: Law, compute: ArrayLike, widths: list[float]) -> Array:
     return np.array([np.median(isoflop_optimum(law, compute, np.geomspace(1 / w, w, 9)) / true) for w in widths])
 
 
-def kaplan_view(law: Law, *, embeddings: float = TOKEN_VECTORS, points: int = 400) -> tuple[float, float]:
-    """Exponents of N and of L in C, as seen by who counts neither embeddings nor their operations.
+def isoflop_curve(law: Law, compute: float, width: float) -> Result:
+    """One budget drawn: nine `sizes` up to the factor `width` of the optimum with their `loss`, and over `fine` sizes
+    the law, `exact`, and the `parabola` through the nine points. Sizes in units of the true optimum."""
+    true, sizes, fine = compute_optimal(law, compute).n_params, np.geomspace(1 / width, width, 9), 1.1 * np.log(width)
+    many = np.exp(np.linspace(-fine, fine, 201))
+    loss, exact = (law.loss(true * x, compute / FLOPS / (true * x)) for x in (sizes, many))
+    fitted = np.polynomial.Polynomial.fit(np.log(sizes), loss, 2)(np.log(many))
+    return {"sizes": sizes, "loss": loss, "fine": many, "exact": exact, "parabola": np.asarray(fitted)}
 
-    Total parameters are N + w N^(1/3). Along the optimum of each budget C = 6 N D, with N from 790 to 1.58e9 (the range
-    of kaplan2020scaling), straight lines are fitted to ln N and to ln L over ln C.
-    Source: pearce2024reconciling, sections 2 and 3.
+
+def kaplan_path(law: Law, *, embeddings: float = TOKEN_VECTORS, points: int = 400) -> tuple[Array, Array, Array]:
+    """C, N and L along the optimum of each budget, as seen by who counts neither embeddings nor their operations.
+
+    Total parameters are N + w N^(1/3); C = 6 N D, evenly spaced in ln C, with N from 790 to 1.58e9 (the range of
+    kaplan2020scaling). Source: pearce2024reconciling, sections 2 and 3.
     """
     n = np.geomspace(790, 1.58e9, 20 * points)
     total = n + embeddings * np.cbrt(n)
@@ -166,5 +177,12 @@ def kaplan_view(law: Law, *, embeddings: float = TOKEN_VECTORS, points: int = 40
     tokens = (law.beta * law.b / (law.alpha * law.a * total**-law.alpha * share)) ** (1 / law.beta)
     compute = np.log(FLOPS * n * tokens)
     even = np.linspace(compute[0], compute[-1], points)
-    slopes = [np.polyfit(even, np.interp(even, compute, y), 1)[0] for y in (np.log(n), np.log(law.loss(total, tokens)))]
+    best, loss = (np.exp(np.interp(even, compute, np.log(y))) for y in (n, law.loss(total, tokens)))
+    return np.exp(even), best, loss
+
+
+def kaplan_view(law: Law, *, embeddings: float = TOKEN_VECTORS, points: int = 400) -> tuple[float, float]:
+    """Exponents of N and of L in C along `kaplan_path`: straight lines fitted to ln N and to ln L over ln C."""
+    compute, *curves = (np.log(x) for x in kaplan_path(law, embeddings=embeddings, points=points))
+    slopes = [np.polyfit(compute, y, 1)[0] for y in curves]
     return float(slopes[0]), float(slopes[1])

@@ -23,7 +23,7 @@ from itdl.studies.successors import Successors
 from itdl.sweep import Result
 from itdl.transformers import Decoders, Trace
 
-__all__ = ["NAME", "crossing", "induction", "memorising", "token_information"]
+__all__ = ["NAME", "crossing", "head_readings", "induction", "memorising", "token_information"]
 
 NAME = "transformer information"
 SOURCE = Successors(vocabulary=8, length=33, jump=0.1)
@@ -57,7 +57,7 @@ def induction(
         loss = -torch.log_softmax(seen.logits, dim=-1).gather(-1, tokens[None, :, 1:, None].expand(models, -1, -1, 1))
         excess: Result = {"excess": (loss[..., 0] - best).mean(dim=1).numpy()}
         maps.append(np.stack([torch.softmax(scores[0, 0], dim=-1).numpy() for scores in seen.scores]))
-        readings.append(excess | _attention(net, doubled, seen, SOURCE.answers(tokens[:, :-1])))
+        readings.append(excess | head_readings(net, doubled, seen, SOURCE.answers(tokens[:, :-1])))
     made: Result = {name: np.stack([np.asarray(r[name]) for r in readings], axis=1) for name in readings[0]}
     made |= {"at": np.array(kept, dtype=float), "maps": np.stack(maps), "best": best.mean(dim=0).numpy()}
     return made | _streams(net, doubled, seed, information, noise) | _local(net, doubled, seed, probe)
@@ -145,8 +145,8 @@ def _trained(
     return training.adamw(loss, net.initialise(starts), keep=keep, **options)  # type: ignore[arg-type]
 
 
-def _attention(net: Decoders, parameters: Parameters, seen: Trace, answers: Tensor) -> Result:
-    """Readings of every head, (M, L, H), from rows with ten tokens or more."""
+def head_readings(net: Decoders, parameters: Parameters, seen: Trace, answers: Tensor) -> Result:
+    """Readings of every head, (M, L, H), from rows with ten tokens or more, as in `induction`; and `slack`, (M,)."""
     length = seen.scores[0].shape[-1]
     rows = torch.arange(9, length)
     known = answers.any(dim=-1)
