@@ -37,6 +37,8 @@ text_steps = 1000  # their training steps [20..100000]
 text_width = 48  # of their residual stream, a multiple of the four heads [4..1024]
 
 # %% tags=["hide-input"]
+from itertools import product
+
 import numpy as np
 
 from itdl import attention, claims, plotting, sweep
@@ -354,52 +356,56 @@ show("held-out loss   ", texts["loss"][:, -1], "nats per character")
 show("same text, given another passage first ", texts["other"][:, -1], "nats per character")
 show("same text, given itself first          ", texts["repeated"][:, -1], "nats per character")
 
-# %% mystnb={"figure": {"caption": "Where each head of the first network looks, after training, in a piece of held-out text (spaces and ends of lines are marked). Every row is a character that looks, every column one that is looked at; bars: entropy of the row, dashed: the most it can be, log of the characters seen. Step through the heads.", "name": "fig-14-text"}, "image": {"alt": "Eight frames, one per head, each a triangular map of 32 by 32 characters with bars of entropy beside it. Heads of the first layer show grey bands below the diagonal, over the last few characters; others single dark columns, at spaces, ends of lines or colons, that many rows look at. Entropies lie well below the dashed maximum, and those of some rows are close to zero."}} tags=["hide-input", "nbval-ignore-output"]
-signs = reader.letters(reader.passage(32))
+# %% mystnb={"figure": {"caption": "Where each head of the first network looks, after training, in a piece of held-out text (spaces and ends of lines are marked). Every row is a character that looks, every column one that is looked at; bars: entropy of the row, dashed: the most it can be, log of the characters seen. Step through the heads.", "name": "fig-14-text"}, "image": {"alt": "Eight frames, one per head, each a triangular map of 32 by 32 characters with bars of entropy beside it. Heads of the first layer show a dark diagonal, the own character, with grey fields just below it. Those of the second layer show dark columns, above all at the end of the line and at the colon, that many rows look at. Entropies lie well below the dashed maximum, and those of some rows are close to zero."}} tags=["hide-input", "nbval-ignore-output"]
+signs, small = reader.letters(reader.passage(32)), dict(fontsize=8, family="monospace")
 
 
 def looks(layer, head):
-    fig, (ax, side) = plotting.panels(["", ""], height=3.5, sharey=True)
-    ax.imshow(texts["maps"][layer, head], cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    _, (ax, side) = plotting.panels(["", ""], height=4.6, sharey=True, width_ratios=[5, 2])
+    ax.imshow(texts["maps"][layer, head], cmap="Greys", vmin=0, vmax=1, aspect="auto"), ax.grid(visible=False)
     side.barh(range(32), texts["rows"][layer, head]), side.plot(np.log(np.arange(1, 33)), range(32), "k--")
-    ax.set_xticks(range(32), signs, fontsize=6), ax.set_yticks(range(32), signs, fontsize=6)
+    ax.set_xticks(range(32), signs, **small), ax.set_yticks(range(32), signs, **small)
     return side.set_xlabel("entropy [nats]").figure
 
 
-places = [(layer, head) for layer in (0, 1) for head in range(4)]
+places = list(product((0, 1), range(4)))
 heads = [f"layer {n + 1}, head {k + 1}: {texts['rows'][n, k].mean():.2f} nats" for n, k in places]
 plotting.frames((looks(*place) for place in places), heads, name="Head", alt="Attention map, {}".format)
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 selective = texts["entropy"].mean(axis=(2, 3))
 ledger.check("tf-text-01", selective[:, -1] / selective[:, 0], control=np.roll(selective[:, 0], 1) / selective[:, 0])
-back, copied = (texts[name].max(axis=3) for name in ("recent", "induction"))
-ledger.check("tf-text-03", back[:, -1, 0], control=back[:, 0, 0])
+near = texts["recent"].mean(axis=(2, 3))
+ledger.check("tf-text-03", near[:, -1] / near[:, 0], control=np.roll(near[:, 0], 1) / near[:, 0])
 saved = texts["other"] - texts["repeated"]
 ledger.check("tf-text-04", saved[:, -1], control=saved[:, 0])
-ledger.check("tf-text-05", copied[:, -1, 1], control=best_head[:, -1, 1])
+copied = texts["induction"][:, :, 1].max(axis=2)
+ledger.check("tf-text-05", copied[:, -1], control=best_head[:, -1, 1])
 
-# %% mystnb={"figure": {"caption": "Reading text, over training steps (mean over networks, band: range). Left: held-out loss. Middle: entropy of the eight heads of the first network, one line each. Right: weight of the best head of the first layer on the four characters before, of the best of the second on characters that followed an earlier occurrence, and what a repetition saves.", "name": "fig-14-reading"}, "image": {"alt": "Three panels over steps on a logarithmic axis. Left: the loss falls from 4.6 to about 2.1 nats per character. Middle: eight entropies start near 2.6 nats, stay there for a hundred steps, some rise a little, and then fall apart to values between half a nat and two. Right: the weight on the characters before rises from a quarter to above one half; the weight on earlier occurrences stays just below 0.2; what a repetition saves rises to a tenth of a nat."}} tags=["hide-input", "nbval-ignore-output"]
-titles = ["loss [nats per character]", "entropy [nats]", "weight, or nats"]
+# %% mystnb={"figure": {"caption": "Reading text, over training steps (mean over networks, band: range). Left: loss on a held-out passage after another one and after itself. Middle: entropy of the eight heads of the first network, one line each. Right: weight of heads on the four characters before (mean over heads), and of the best head of the second layer on characters that followed an earlier occurrence of the present one.", "name": "fig-14-reading"}, "image": {"alt": "Three panels over steps on a logarithmic axis. Left: two losses fall together from 4.6 to about 2.3 nats per character and part slightly after step 50. Middle: eight entropies start near 2.7 nats, begin to fall after thirty steps, those of the first layer first, and end between 0.7 and 1.8; those of the second layer rise again. Right: the weight on the four characters before rises from 0.22 to 0.39 after step 100; the weight on earlier occurrences stays at 0.2."}} tags=["hide-input", "nbval-ignore-output"]
+titles = ["loss [nats per character]", "entropy [nats]", "weight"]
 fig, axs = plotting.panels(titles, height=3.0, xlabel="step", xscale="log")
 axis = np.maximum(texts["at"], 8)
-plotting.bands(axs[0], axis, texts["loss"], label="loss")
-for layer, name in ((0, "first layer"), (1, "second layer")):
-    for head, style in enumerate(("-", "--", ":", "-.")):
-        label = name if head == 0 else None
-        axs[1].plot(axis, texts["entropy"][0, :, layer, head], style, color=f"C{3 * layer}", label=label)
-lines = {"1: four before": back[..., 0], "2: answers": copied[..., 1], "saved": saved}
-for label, values in lines.items():
+for name, label in (("other", "after another"), ("repeated", "after itself")):
+    plotting.bands(axs[0], axis, texts[name], label=label)
+for n, (layer, style) in enumerate(product((0, 1), ("-", "--", ":", "-."))):
+    label = {0: "first layer", 4: "second layer"}.get(n)
+    axs[1].plot(axis, texts["entropy"][0, :, layer, n % 4], style, color=f"C{3 * layer}", label=label)
+for values, label in ((near, "four before"), (copied, "earlier occurrences")):
     plotting.bands(axs[2], axis, values, label=label)
-_ = [ax.legend(fontsize=7) for ax in axs[1:]]
+_ = [ax.legend(fontsize=7) for ax in axs]
 
 # %% [markdown]
 r"""
-Attention on text becomes selective as well ({claim}`tf-text-01`), and heads of the first layer turn to the characters just
-before ({claim}`tf-text-03`): what the present character may be is mostly written there. A passage that is repeated is
-cheaper ({claim}`tf-text-04`), so something is learned from context. But not by induction heads: no head of the second
-layer looks at what followed before much more than at the start ({claim}`tf-text-05`). Networks of this size, trained
-this long, still have so much to gain from the last few characters that looking things up has not begun to pay.
+Attention on text becomes selective as well ({claim}`tf-text-01`), and it turns to the characters just before
+({claim}`tf-text-03`), which say most about the next one. The frames show a division of labour. Heads of the first layer
+look at their own character and at its neighbours, and put letters together. Those of the second look further back, for
+what structures the page: the end of the line, the colon, the space before a word.
+
+A passage that is repeated is cheaper ({claim}`tf-text-04`), so something is learned from context. But not by induction
+heads: no head of the second layer looks at what followed before more than it did at the start ({claim}`tf-text-05`).
+Networks of this size, trained for so short a time, still have much to gain from neighbours; looking things up does not
+pay yet.
 
 ### And the bound?
 

@@ -46,7 +46,7 @@ def colours(count: int) -> list[Any]:
 
 def panels(titles: Sequence[str], *, height: float = 3.4, **options: Any) -> tuple[Figure, list[Axes]]:
     """One row of titled panels; `options` go to `plt.subplots`, the rest to every axis by keyword (`xlabel=...`)."""
-    shared = {name: options.pop(name) for name in ("sharex", "sharey") if name in options}
+    shared = {name: options.pop(name) for name in ("sharex", "sharey", "width_ratios") if name in options}
     fig, axs = plt.subplots(1, len(titles), figsize=(6.6, height), squeeze=False, **shared)
     for ax, title in zip(axs[0], titles, strict=True):
         ax.set(title=title, **options)

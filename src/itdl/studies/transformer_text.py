@@ -1,4 +1,4 @@
-"""Experiments of chapter 14 on real text: where the heads of small transformers look among the characters of docstrings.
+"""Experiments of chapter 14 on real text: where heads of small transformers look among the characters of docstrings.
 
 A unit trains `models` networks at once, each with its own start and its own stretches of text. Training is in single
 precision, reading in double. Everything in nats; readings of heads are those of `transformer_information`.
@@ -36,8 +36,8 @@ def reading(
 ) -> Result:  # fmt: skip
     """Transformers on characters of docstrings, read at `count` + 1 steps `at`, (E,).
 
-    `loss`, (M, E): nats per character of held-out stretches. Of each head, (M, E, L, H): `entropy`, `bound`, `spectral`,
-    `previous` and `induction`; `slack`, (M, E). `repeated` and `other`, (M, E): loss on a held-out passage of half the
+    `loss`, (M, E): nats per character of held-out stretches. Of each head, (M, E, L, H): `entropy`, `bound`,
+    `spectral`, `previous` and `induction`; `slack`, (M, E). `repeated` and `other`, (M, E): loss on a held-out passage of half the
     context when it follows itself, and when it follows another one. `recent`, (M, E, L, H): weight of each head on the
     RECENT characters before. Of the first network, on `passage` at the end: `maps` (L, H, T, T) and the entropies of
     their `rows`, (L, H, T).
@@ -69,7 +69,9 @@ def reading(
         readings.append(found | head_readings(net, doubled, seen, Successors.answers(new[:, :-1])))
     made: Result = {name: np.stack([np.asarray(r[name]) for r in readings], axis=1) for name in readings[0]}
     with torch.no_grad():
-        scores = torch.stack(net.trace([p[:1] for p in doubled], torch.from_numpy(passage(context))[None]).scores)[:, 0, 0]
+        scores = torch.stack(net.trace([p[:1] for p in doubled], torch.from_numpy(passage(context))[None]).scores)[
+            :, 0, 0
+        ]
     maps = {"maps": torch.softmax(scores, dim=-1).numpy(), "rows": attention.entropy_of_scores(scores.numpy())}
     return made | maps | {"at": np.array(kept, dtype=float)}
 
@@ -80,7 +82,7 @@ def passage(length: int) -> np.ndarray:
 
 
 def _recent(weights: Tensor) -> Array:
-    """Weight of each head on the RECENT tokens before, mean over rows from the tenth on.   (M, B, H, T, T) -> (M, H)."""
+    """Weight of each head on the RECENT tokens before, rows from the tenth on.   (M, B, H, T, T) -> (M, H)."""
     behind = torch.arange(weights.shape[-1])[:, None] - torch.arange(weights.shape[-1])
     near = (behind >= 1) & (behind <= RECENT)
     return np.asarray((weights * near).sum(dim=-1)[..., 9:].mean(dim=(1, 3)).numpy())
