@@ -16,7 +16,7 @@ from torch import Tensor
 from itdl import rng
 from itdl.checks import Array, BadInput
 from itdl.networks import Parameters
-from itdl.power_laws import FLOPS, parabola
+from itdl.scaling.power_laws import FLOPS, parabola
 from itdl.sources import BilinearMarkov
 from itdl.studies.scaling_laws import learning_rate
 from itdl.sweep import Result

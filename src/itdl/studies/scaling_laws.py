@@ -160,4 +160,4 @@ def _trained(decoder: Decoders, loss: Callable[[Parameters, int], Tensor], start
 
 def learning_rate(width: int) -> float:
     """RATE up to the width FITS; beyond, less by the root of the ratio."""
-    return RATE * min(1.0, (FITS / width) ** 0.5)
+    return RATE * float(min(1.0, (FITS / width) ** 0.5))

@@ -36,11 +36,11 @@ def reading(
 ) -> Result:  # fmt: skip
     """Transformers on characters of docstrings, read at `count` + 1 steps `at`, (E,).
 
-    `loss`, (M, E): nats per character of held-out stretches. Of each head, (M, E, L, H): `entropy`, `bound`,
-    `spectral`, `previous` and `induction`; `slack`, (M, E). `repeated` and `other`, (M, E): loss on a held-out passage of half the
-    context when it follows itself, and when it follows another one. `recent`, (M, E, L, H): weight of each head on the
-    RECENT characters before. Of the first network, on `passage` at the end: `maps` (L, H, T, T) and the entropies of
-    their `rows`, (L, H, T).
+    `loss`, (M, E): nats per character of held-out stretches. `repeated` and `other`, (M, E): loss on a held-out passage
+    of half the context when it follows itself, and when it follows another one. Of each head, (M, E, L, H): `entropy`,
+    `bound`, `spectral`, `previous` and `induction`, and its weight on the RECENT characters before, `recent`; `slack`,
+    (M, E). Of the first network, on `passage` at the end: `maps` (L, H, T, T) and the entropies of their `rows`,
+    (L, H, T).
     """
     net = Decoders(len(ALPHABET), context, width, heads, layers)
     docs = docstrings()
