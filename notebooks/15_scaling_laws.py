@@ -38,6 +38,11 @@ early_sets = 40  # those of them that the optimiser that stops early is tried on
 replicates = 100  # bootstrap replicates of each [20..4000]
 text_widths = [8, 16, 32, 64]  # widths of the transformers on text, growing [4..1024]
 text_tokens = [32768, 65536, 131072, 262144, 524288]  # characters that they see, growing [1024..]
+isoflop_widths = [3, 6, 12, 24]  # widths of the transformers at equal budgets, growing [2..4096]
+isoflop_compute = [1.0e9, 3.0e9]  # their budgets of operations, growing [1e6..]
+isoflop_vocabulary = 64  # symbols of their source [4..16384]
+isoflop_batch = 32  # sequences in a step [1..65536]
+device = "cpu"  # where they are trained; auto takes an accelerator where there is one {cpu|auto}
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -47,9 +52,12 @@ from itdl.scaling.power_laws import Law, compute_optimal, isoflop_optimum
 from itdl.rng import stream
 from itdl.show import show, table
 from itdl.sources import ZipfBits
+from itdl.studies import scaling_compression as compression
+from itdl.studies import scaling_isoflop as budget
 from itdl.studies import scaling_laws as trained
 from itdl.studies import scaling_record as record
 from itdl.studies import scaling_sources as study
+from itdl.text import docstrings
 
 plotting.use_style()
 ledger = claims.Ledger("15")
@@ -365,6 +373,17 @@ combined, without = 1 / (1 / 0.76 + 1 / 0.21 + 1 / 0.077), 1 / (1 / 0.76 + 1 / 0
 ledger.check("scale-kaplan-04", abs(combined - 0.054), control=abs(without - 0.054))
 ledger.check("scale-kaplan-05", abs(0.050 / 0.076 - 0.73), control=abs(0.050 / 0.21 - 0.24))
 
+# %% mystnb={"figure": {"caption": "One law, two ways to count. The best size for a budget (left) and the loss there (right), with all parameters counted and as seen by who leaves out embeddings, in the size and in the operations; constants of the refit. Dashed and dotted: the slopes that Kaplan et al. and Hoffmann et al. advise.", "name": "fig-15-gap"}, "image": {"alt": "Two log-log panels against the budget. Left, two rising curves. The one with all parameters counted is straight, parallel to the dotted guide of slope one half. The one without embeddings starts far below it at small budgets, rises more steeply, parallel to the dashed guide of slope 0.73, and bends to meet the other at large budgets. Right, two falling curves: the loss at equal budgets looks lower, and falls less steeply, when embeddings are not counted."}} tags=["hide-input"]
+fig, axs = plotting.panels(["best size N", "loss there [nats]"], xlabel="budget C, as counted", **logs)
+for label, left_out in (("all parameters", 0), ("without embeddings", record.TOKEN_VECTORS)):
+    compute, *curves = record.kaplan_path(record.BESIROGLU, embeddings=left_out)
+    for ax, curve in zip(axs, curves, strict=True):
+        ax.plot(compute, curve, label=label)
+ends = np.array([1e13, 1e20])
+for slope, style, label in ((0.73, "k--", "slope 0.73 (Kaplan)"), (0.5, "k:", "slope 0.5 (Hoffmann)")):
+    axs[0].plot(ends, 2e5 * (ends / ends[0]) ** slope, style, label=label)
+_ = fig.legend(*axs[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+
 # %% [markdown]
 r"""
 The gap closes ({claim}`scale-kaplan-01`, {claim}`scale-kaplan-02`): what was counted, and at which sizes, is enough to turn
@@ -395,11 +414,53 @@ found = [[study.slope(budgets, isoflop_optimum(law, budgets, **grid)) for law in
 centred, shared = (np.abs(slopes - right).max() for slopes in found)
 ledger.check("scale-isoflop-02", centred.round(9), control=shared)
 
+# %% mystnb={"figure": {"caption": "What a parabola makes of losses without noise. Left: one budget of the skewed law, nine sizes up to sixteen times the optimum (points), the parabola through them and its minimum (dashed), the law and its minimum (solid). Right: size found over true size, against the reach of the grid.", "name": "fig-15-parabola"}, "image": {"alt": "Left, a valley of the loss over sizes on a logarithmic axis, steeper on the right than on the left; a dashed parabola runs above it on the left flank and below it in the right half, and its minimum lies to the left of the true one. Right, three curves that start at one for narrow grids: two fall, to 0.96 and to 0.73 at sixty-four times the optimum, one rises to 1.14."}} tags=["hide-input"]
+fig, axs = plotting.panels(["skewed law, C = 1e20", "bias of the minimum"], xscale="log", height=3.4)
+drawn = record.isoflop_curve(skewed, 1e20, 16)
+for name, style in (("exact", "-"), ("parabola", "--")):
+    axs[0].plot(drawn["fine"], drawn[name], f"C0{style}", label={"exact": "law"}.get(name, name))
+    axs[0].axvline(drawn["fine"][drawn[name].argmin()], color="black", linestyle=style, linewidth=1)
+axs[0].plot(drawn["sizes"], drawn["loss"], "o", color="C0")
+for marker, name in zip("osD", bias, strict=True):
+    axs[1].plot(factors, bias[name], marker=marker, label=name)
+axs[0].set(xlabel="N over the best N", ylabel="loss [nats]")
+axs[1].set(xlabel="reach of the grid, times the best N", ylabel="N found over true N")
+_ = axs[0].legend(), axs[1].legend()
+
 # %% [markdown]
 r"""
 The parabola leans to the side of the larger exponent, the more the wider the grid ({claim}`scale-isoflop-01`). With grids
 centred on each optimum only the level is off; one grid for all budgets bends the exponent as well
 ({claim}`scale-isoflop-02`).
+
+The same with models that are trained: transformers of several sizes on the known source, each given the symbols that the
+budget leaves it, $D = C/(6N)$. Each point is a run of its own, so that a large sweep can stop, resume and spread over
+machines.
+"""
+
+# %% tags=["nbval-ignore-output"]
+spent = dict(vocabulary=isoflop_vocabulary, gamma=1.0, scale=1.0, context=16, batch=isoflop_batch, device=device)
+levels = {"compute": isoflop_compute, "width": isoflop_widths}
+valleys = sweep.grid(budget.isoflop, levels, seed=seed, models=n_seeds, **spent)
+valley, sizes_ = np.moveaxis(valleys["excess"], -1, 0), valleys["n_params"][0]
+columns = {f"N = {n:.0f}": valley.mean(axis=0)[:, i] for i, n in enumerate(sizes_)}
+found_best = budget.best_size(sizes_, valley).mean(axis=0)
+table({"budget": isoflop_compute, **columns, "best N": found_best})
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+rims = [np.minimum(x[..., 0], x[..., -1]) / x.min(axis=-1) for x in (valley, excess)]
+ledger.check("scale-isoflop-03", rims[0].min(axis=1), control=rims[1])
+
+# %% mystnb={"figure": {"caption": "Trained transformers at equal budgets: excess loss against parameters (points: mean, bars: range over repetitions).", "name": "fig-15-isoflop"}, "image": {"alt": "Two valleys on log-log axes, excess loss against parameters. Both fall from the smallest size, reach a minimum at the second or third and rise again; the one of the larger budget lies lower and its minimum further to the right."}} tags=["hide-input", "nbval-ignore-output"]
+fig, (ax,) = plotting.panels([""], height=3.0, xlabel="parameters N", ylabel="excess loss [nats]", **logs)
+for i, (c, marker) in enumerate(zip(isoflop_compute, plotting.MARKERS, strict=False)):
+    plotting.intervals(ax, sizes_, valley[:, i].T, label=f"C = {c:.0e}", marker=marker, linestyle="-")
+_ = ax.legend()
+
+# %% [markdown]
+r"""
+Every budget has its best size ({claim}`scale-isoflop-03`): smaller models cannot hold the source, larger ones do not see
+enough of it. Two budgets are no law; the profile `paper` has three, over two decades.
 
 ## Real text
 
@@ -455,6 +516,71 @@ largest one by a tenth ({claim}`scale-text-02`): it falls faster than any sum of
 next to nothing about the entropy of text. Its constant is anywhere between nothing and most of the loss
 ({claim}`scale-text-03`), while the form of the law alone decides where in that range it lands.
 
+### Larger models compress better
+
+A loss is a code length: a range coder that is given the predictions of a model turns a text into that many bits, and the
+same model turns them back. {cite:t}`deletang2024language` measured large language models as compressors. Here are the
+models of this page: those on text, on a piece of held-out docstrings, and those on the known source, on fresh symbols of
+it. Weights are rounded to 16 bits each before they code, as they would be sent.
+"""
+
+# %% tags=["nbval-ignore-output"]
+piece = docstrings().test[: compression.message_length(trained.CODED, 32)]
+usual = compression.general(piece)
+rates = np.moveaxis(text["coded"], -1, 0)
+columns = {f"{d} characters": rates.mean(axis=0)[:, j] for j, d in enumerate(text_tokens)}
+table({"width": text_widths, "parameters": text["n_params"][:, 0], **columns})
+show("bits per character of gzip, bz2, lzma", list(usual.values()))
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+surplus, ideal = np.moveaxis(text["overhead"], -1, 0), len(piece) * np.moveaxis(text["ideal"], -1, 0)
+wrong = np.abs(len(piece) * rates[:, 0, -1] - ideal[:, -1, -1])
+ledger.check("scale-code-01", surplus.max(axis=(1, 2)), control=wrong)
+ledger.check("scale-code-02", text["lost"].max(), control=text["lost_other"].min())
+ledger.check("scale-code-03", np.abs(nets["more"]).max(axis=0), control=nets["more_than_nothing"][0])
+smaller_rates = [np.diff(x[:, :, -1]).max(axis=1) for x in (rates, rates[:, ::-1])]
+ledger.check("scale-code-04", smaller_rates[0], control=smaller_rates[1])
+chain = trained.known(seed, 0, 64, 1.0, 1.0).sample(stream(seed, "scaling laws", "chain"), len(piece))[0]
+usual_chain = compression.general(chain)
+best_text, best_chain = rates[:, -1, -1] - usual["gzip"], nets["coded"][-1] - min(usual_chain.values())
+ledger.check("scale-code-05", best_text, limit=best_chain, control=rates[:, 0, 0] - usual["gzip"])
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+n_last, held_out = text["n_params"][:, -1], len(docstrings().test)
+counted = compression.two_part(rates[..., -1], n_last, held_out)
+ledger.check("scale-code-06", counted[:, -1] - counted[:, 0], control=rates[:, -1, -1] - rates[:, 0, -1])
+show("bits per character with weights, smallest to largest", counted.mean(axis=0))
+
+# %% mystnb={"figure": {"caption": "Bits per symbol out of a coder. Left: held-out docstrings, models with the most data (points: mean, bars: range over repetitions), general compressors dashed. Middle: the known source; solid: its entropy rate. Right: text again, with the weights counted, against the length of the text that is coded; the vertical line is that of the held-out text.", "name": "fig-15-code"}, "image": {"alt": "Three panels. Left, bits per character fall with parameters from 3.8 to 3.0, above three dashed lines near 2.6. Middle, bits per symbol fall from 5.9 to the solid line of the entropy at 5.35, below three dashed lines between 5.7 and 6. Right, four falling curves on logarithmic axes: for short texts the smallest model is cheapest by far, at the held-out length still; the curves cross beyond a million characters."}} tags=["hide-input", "nbval-ignore-output"]
+fig, axs = plotting.panels(["docstrings", "known source", "weights counted"], height=3.4, xscale="log")
+plotting.intervals(axs[0], n_last, rates[..., -1].T, label="models")
+plotting.intervals(axs[1], nets["n_params"], nets["coded"], label="models")
+for ax, others in zip(axs, (usual, usual_chain), strict=False):
+    for (name, value), style in zip(others.items(), ("--", ":", "-."), strict=True):
+        ax.axhline(value, color="black", linestyle=style, linewidth=1, label=name)
+axs[1].axhline(nets["best"].mean(), color="C1", label="entropy")
+lengths = np.geomspace(3e4, 1e8, 60)
+for colour, n, rate in zip(plotting.colours(len(n_last)), n_last, rates[..., -1].mean(axis=0), strict=True):
+    axs[2].plot(lengths, compression.two_part(rate, n, lengths), color=colour, label=f"N = {n:.0f}")
+axs[2].axvline(held_out, color="black", linewidth=1), axs[2].set(yscale="log", xlabel="characters coded")
+_ = (
+    [ax.set(xlabel="parameters N") for ax in axs[:2]],
+    axs[0].set_ylabel("bits per symbol"),
+    [ax.legend(fontsize=7) for ax in axs],
+)
+
+# %% [markdown]
+r"""
+The coder adds at most some dozens of bits to a message of a hundred thousand ({claim}`scale-code-01`), the message comes
+back whole, and with another network's weights it does not come back at all ({claim}`scale-code-02`). On the known source
+a model's code is longer than the entropy by the divergence of its predictions, as it must ({claim}`scale-code-03`).
+
+Larger models compress better ({claim}`scale-code-04`), and on a source that they can hold they leave general compressors
+behind. On text they do not: gzip is better by {measured}`scale-code-05` bits per character, and learned nothing before
+({claim}`scale-code-05`). And a reader needs the weights. Counted, they turn the order round: on the held-out text the
+largest model is the most expensive ({claim}`scale-code-06`). It pays for itself where much more is coded than it has
+learned from, or where its weights are at both ends anyway.
+
 ## What this page does not show
 
 - **The published points.** They are not ours to print. With the file in place, `points = "digitised"` refits them.
@@ -462,13 +588,13 @@ next to nothing about the entropy of text. Its constant is anywhere between noth
   whether a fit finds what is there.
 - **Dimension.** That the exponent is four over the intrinsic dimension ({cite:t}`sharma2020neural`) needs networks
   limited by size alone; ours at this price are limited by their training.
-- **Compression.** The same losses are code lengths, so larger models compress better; bytes out of a coder belong to the
-  chapter on coding.
+- **Compressors that learn on the way** send no weights; they belong to the chapter on coding.
 
 ## Exercises
 
 1. *A budget ten times larger.* By how much do parameters, data and excess change, for the constants of the refit?
 2. *No offset.* What exponent does a fit without $E$ find on the memoriser with one nat of chance?
+3. *Who pays?* How long must a text be for the largest model on docstrings, weights counted, to beat the smallest?
 """
 
 # %% tags=["hide-input"]
@@ -485,6 +611,13 @@ show(
     "slope without an offset, and with the true one",
     [study.slope(examples, flat_losses), study.slope(examples, flat_losses - 1)],
 )
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+# Exercise 3: the bits that its weights cost more, over the bits that it saves per character.
+dearer = compression.WEIGHT_BITS * (n_last[-1] - n_last[0])
+cheaper = rates[:, 0, -1].mean() - rates[:, -1, -1].mean()
+show("characters, in millions", dearer / cheaper / 1e6, digits=2)
+show("of which it has learned from, in millions", max(text_tokens) / 1e6, digits=2)
 
 # %% [markdown]
 r"""

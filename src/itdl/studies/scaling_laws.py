@@ -17,6 +17,7 @@ from itdl.bilinear import BilinearTables
 from itdl.checks import Array
 from itdl.networks import Parameters
 from itdl.sources import BilinearMarkov
+from itdl.studies import scaling_compression
 from itdl.sweep import Result
 from itdl.text import ALPHABET, docstrings
 from itdl.training import adamw
@@ -25,6 +26,7 @@ from itdl.transformers import Decoders
 __all__ = ["bilinear", "decoders", "known", "learning_rate", "online", "text"]
 
 RATE, FITS = 0.01, 8  # learning rate of a transformer up to this width; beyond, less by the root of the ratio
+CODED, BACK = 32_768, 2048  # symbols that are coded, and that are read back
 PAIRS = 200_000  # fresh pairs of symbols that a trained table is tried on
 HELD = 64  # held-out sequences
 WARM_UP = 10  # one step in so many
@@ -104,7 +106,9 @@ def decoders(
     """`models` transformers of one layer and one head at once, each on the source and the stream of its own index.
 
     `excess` (models,): the exact conditional KL, averaged over held-out contexts. Also `n_params`, all of them, and
-    `n_inner`, those of the layer and the norms.
+    `n_inner`, those of the layer and the norms. Of a fresh message of each source, (models,): `coded` as in
+    `scaling_compression`, and with `best` the rate of the true probabilities, in bits; `more`, what its symbols cost
+    beyond these, less the excess, in standard errors, and `more_than_nothing`, with the excess left out.
     """
     decoder = Decoders(vocabulary=vocabulary, context=context, width=width, heads=1, layers=1)
     sources = [known(seed, index, vocabulary, gamma, scale) for index in range(models)]
@@ -121,13 +125,36 @@ def decoders(
     with torch.no_grad():
         q = torch.log_softmax(decoder.forward(end, torch.from_numpy(held)).double(), dim=-1).numpy()
     p = np.stack([s.conditional(x) for s, x in zip(sources, held, strict=True)])
-    return {"excess": (p * (np.log(p) - q)).sum(axis=-1).mean(axis=(1, 2)), **_counts(decoder)}
+    excess = (p * (np.log(p) - q)).sum(axis=-1).mean(axis=(1, 2))
+    length = scaling_compression.message_length(CODED // 2, context)
+    fresh = [rng.stream(seed, "scaling laws", "message", index) for index in range(models)]
+    messages = np.concatenate([s.sample(d, length) for s, d in zip(sources, fresh, strict=True)])
+    made = scaling_compression.coded(decoder, end, messages)
+    paid, best = np.asarray(made["paid"])[:, 1:], _true_costs(sources, messages)
+    beyond, error = (paid - best).mean(axis=1), (paid - best).std(axis=1) / paid.shape[1] ** 0.5
+    return {
+        "excess": excess,
+        "coded": made["coded"],
+        "overhead": made["overhead"],
+        "best": best.mean(axis=1),
+        "more": (beyond - excess / np.log(2)) / error,
+        "more_than_nothing": beyond / error,
+        **_counts(decoder),
+    }
+
+
+def _true_costs(sources: list[BilinearMarkov], messages: np.ndarray) -> Array:
+    """-log2 p of every symbol but the first, (M, n - 1)."""
+    pairs = zip(sources, messages, strict=True)
+    return -np.log2(np.stack([source.transition[x[:-1], x[1:]] for source, x in pairs]))
 
 
 def text(*, seed: int, models: int, width: int, tokens: int, context: int, batch: int) -> Result:
     """`models` character-level transformers at once, each on its own stretches of docstrings, none seen twice by plan.
 
-    `loss` (models,): nats per character of the same held-out stretches, and the parameters as in `decoders`.
+    `loss` (models,): nats per character of the same held-out stretches, and the parameters as in `decoders`. Of the
+    first CODED held-out characters as a message what `scaling_compression.coded` says, `coded`, `ideal`, `overhead` and
+    `whole`; of BACK of them what `returned` says.
     """
     decoder = Decoders(vocabulary=len(ALPHABET), context=context, width=width, heads=max(1, width // 16), layers=1)
     docs, steps = docstrings(), tokens // (batch * context)
@@ -145,7 +172,11 @@ def text(*, seed: int, models: int, width: int, tokens: int, context: int, batch
     starts = torch.linspace(0, len(held) - context - 1, 8 * HELD).long()
     with torch.no_grad():
         parts = [decoder.surprisals(end, held[rows[:, None] + window]).double() for rows in torch.split(starts, HELD)]
-    return {"loss": torch.cat(parts, dim=1).mean(dim=(1, 2)).numpy(), **_counts(decoder)}
+    message = docs.test[: scaling_compression.message_length(CODED, context)]
+    made = scaling_compression.coded(decoder, end, np.tile(message, (models, 1)))
+    back = scaling_compression.returned(decoder, end, message[:BACK])
+    rates = {name: made[name] for name in ("coded", "ideal", "overhead", "whole")}
+    return {"loss": torch.cat(parts, dim=1).mean(dim=(1, 2)).numpy(), **rates, **back, **_counts(decoder)}
 
 
 def _counts(decoder: Decoders) -> dict[str, float]:
