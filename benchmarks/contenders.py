@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import curvature
 import numpy as np
 import replicates
+import trainings
 
 Outputs = dict[str, np.ndarray]
 Call = Callable[[], Any]
@@ -278,6 +279,7 @@ BUILDERS: dict[str, Callable[[Any], Call]] = {
     "peer: curve, its defaults": lambda p: _peer_curve(p, iterations=100, rtol=1e-3),
     **curvature.BUILDERS,
     **replicates.BUILDERS,
+    **trainings.BUILDERS,
 }
 
 
@@ -288,6 +290,8 @@ def _outputs(contender: str, result: Any) -> Outputs:
         return {"log det": np.asarray(result)}
     if contender in replicates.BUILDERS:
         return {"objective": np.asarray(result)}
+    if contender in trainings.BUILDERS:
+        return {"loss": np.asarray(result)}
     if contender.endswith("neighbours"):
         return {"information": np.asarray(result)}
     if "curve" in contender:

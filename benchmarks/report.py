@@ -34,10 +34,17 @@ def text(task: dict[str, Any]) -> str:
         lines.append(f"  {name:52} gap to the lowest of all {gap:.1e} nats")
     for name, seconds in task["first_call_cpu_s"].items():
         lines.append(f"  {name:52} first call {seconds:7.3f} s, peak memory {task['peak_gb'][name]:5.2f} GB")
+    for name, speed in speeds(task).items():
+        lines.append(f"  {name:52} {speed:,.0f} tokens per CPU second")
     if "ours: eigh alone" in task["cpu_s"]:
         eigh = sorted(task["cpu_s"]["ours: eigh alone"])
         lines.append(f"  {'of ours, the eigendecomposition alone':52} {eigh[len(eigh) // 2]:7.3f} s")
     return "\n".join(lines)
+
+
+def speeds(task: dict[str, Any]) -> dict[str, float]:
+    """Tokens per CPU second of each contender, by its median; nothing where a task has no tokens."""
+    return {name: task["tokens"] / sorted(s)[len(s) // 2] for name, s in task["cpu_s"].items() if "tokens" in task}
 
 
 def verdict(task: dict[str, Any], ratio: dict[str, float]) -> str:
@@ -78,6 +85,10 @@ def markdown(found: dict[str, Any]) -> str:
         if name == "ours: dual curve"
     ]
     lines += ["", f"Without a peer: {'; '.join(alone)}."] if alone else []
+    read = [
+        f"{name}, {task['setting']}: {speed:,.0f}" for task in found["tasks"] for name, speed in speeds(task).items()
+    ]
+    lines += ["", f"Tokens per CPU second: {'; '.join(read)}."] if read else []
     longest = max(found["tasks"], key=lambda task: task["times"])
     peaks = ", ".join(f"{name} {gb:.2f} GB" for name, gb in longest["peak_gb"].items())
     memory = ["", f"Peak memory, {longest['times']} times: {peaks}."] if longest["times"] else []

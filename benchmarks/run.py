@@ -27,6 +27,7 @@ import threadpoolctl
 from contenders import Joint, Measurement, Outputs, Problem, Samples, measure, pin
 from curvature import Curvature
 from replicates import Replicates
+from trainings import Trainings
 
 RESULTS = Path(__file__).parent / "results"
 ONE_THREAD = {
@@ -46,7 +47,7 @@ class Task:
     """Contenders that take turns on one problem, and the ratios that are read off: name -> (peer, ours, goal or 0)."""
 
     name: str
-    problem: Problem | Samples | Joint | Curvature | Replicates
+    problem: Problem | Samples | Joint | Curvature | Replicates | Trainings
     contenders: tuple[str, ...]
     ratios: dict[str, tuple[str, str, float]]
     turns: int = 5
@@ -113,6 +114,14 @@ def bootstrap(n: int) -> Task:
     return Task("bootstrap", Replicates(n), ("ours: replicates", "peer: replicates, BFGS"), ratios, turns=3)
 
 
+def training(n: int, width: int, steps: int, goal: float) -> Task:
+    ratios = {
+        f"training, {n} transformers": ("peer: trainings, plain modules", "ours: trainings, together", goal),
+        f"training, {n} transformers; our own loop": ("ours: trainings, one by one", "ours: trainings, together", 0.0),
+    }
+    return Task("training", Trainings(n, width, steps), sides(ratios), ratios)
+
+
 def tasks(sizes: list[int]) -> Iterator[Task]:
     for n in sizes:
         yield from (kernels(activation, n) for activation in ("erf", "relu"))
@@ -126,6 +135,8 @@ def tasks(sizes: list[int]) -> Iterator[Task]:
     yield gradients(1000, 784, 128, 64, 10)
     yield ggn(1000, 30, 80, 80, 10)
     yield bootstrap(4000)
+    yield training(16, 16, 200, 2.0)
+    yield training(8, 64, 100, 0.0)
     if not _installed("NPEET"):
         print("NPEET is not installed (see requirements-git.txt): neighbours are not compared")
         return
@@ -162,6 +173,7 @@ def run(task: Task) -> dict[str, Any]:
         "ratios": {name: ratio(cpu[peer], cpu[ours], goal) for name, (peer, ours, goal) in task.ratios.items()},
         "accuracy": accuracy,
         **({"gaps": gaps} if gaps else {}),
+        **({"tokens": task.problem.tokens} if isinstance(task.problem, Trainings) else {}),
     }
 
 
@@ -187,6 +199,10 @@ def deviations(task: Task, outputs: dict[str, Outputs], stack: ExitStack) -> dic
         ours, peer = (o["objective"] for o in outputs.values())
         worse = ours - peer
         return {"median gap": (max(float(np.median(worse)), 0.0), 1e-6), "largest gap": (float(worse.max()), 0.1)}
+    if task.name == "training":
+        ours = outputs["ours: trainings, together"]["loss"]
+        spread = float(ours.std())  # over starts and data: a difference below it changes no conclusion
+        return {f"final loss of {name}": (float(np.abs(o["loss"] - ours).max()), spread) for name, o in outputs.items()}
     if task.name == "curve":
         gaps = curve_gaps(task.problem.betas(), outputs)
         found = {f"gap of {name}": (gaps[name], max(gaps["peer: curve"], 1e-9)) for name in gaps if name[:4] == "ours"}
@@ -259,7 +275,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--save", action="store_true", help="also write benchmarks/results/<date>-<cpu>.json")
     parser.add_argument(
-        "--only", nargs="+", help="kernels, ensemble, curve, gradients, GGN, bootstrap, neighbours; all without it"
+        "--only",
+        nargs="+",
+        help="kernels, ensemble, curve, gradients, GGN, bootstrap, training, neighbours; all without it",
     )
     parser.add_argument("--n", type=int, nargs="+", default=[500, 1000, 2000], help="sizes; 500 takes a minute")
     options = parser.parse_args()

@@ -544,6 +544,8 @@ Without noise the network learns its sequences by heart, jumps included, and pay
 1. *Heat.* Divide the logits of one row by a temperature. Where does its entropy change fastest, and why there?
 2. *One block undone.* How many iterations does the inverse of $x + F(x)$ need for twelve digits, as the Lipschitz
    constant grows?
+3. *How many?* A row of entropy $H$ looks at about $e^H$ tokens. How many characters does each head look at in the piece
+   of text shown, on average, and which head at the fewest?
 """
 
 # %% tags=["hide-input"]
@@ -564,6 +566,12 @@ constants, tried = [0.3, 0.6, 0.9], [5, 10, 20, 40, 80]
 found = sweep.grid(laws.inverse, {"steps": tried, "lipschitz": constants}, seed=seed, index=0, d=32)["error"]
 needed = [next((n for n, e in zip(tried, column, strict=True) if e < 1e-12), tried[-1]) for column in found.T]
 table({"constant": constants, "enough of 5, 10, ...": needed, "bound": np.log(1e-12) / np.log(constants)})
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+# Exercise 3: the most a row can look at is all characters so far, 16.5 on average.
+looked_at = np.exp(texts["rows"]).mean(axis=-1)
+table({"head": [1, 2, 3, 4], "first layer": looked_at[0], "second layer": looked_at[1]})
+show("fewest: layer, head", [int(i) + 1 for i in np.unravel_index(looked_at.argmin(), looked_at.shape)])
 
 # %% [markdown]
 r"""

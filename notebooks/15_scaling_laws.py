@@ -536,7 +536,7 @@ show("bits per character of gzip, bz2, lzma", list(usual.values()))
 surplus, ideal = np.moveaxis(text["overhead"], -1, 0), len(piece) * np.moveaxis(text["ideal"], -1, 0)
 wrong = np.abs(len(piece) * rates[:, 0, -1] - ideal[:, -1, -1])
 ledger.check("scale-code-01", surplus.max(axis=(1, 2)), control=wrong)
-ledger.check("scale-code-02", text["lost"].max(), control=text["lost_other"].min())
+ledger.check("scale-code-02", text["lost"].max(), control=text["lost_unrounded"].min())
 ledger.check("scale-code-03", np.abs(nets["more"]).max(axis=0), control=nets["more_than_nothing"][0])
 smaller_rates = [np.diff(x[:, :, -1]).max(axis=1) for x in (rates, rates[:, ::-1])]
 ledger.check("scale-code-04", smaller_rates[0], control=smaller_rates[1])
@@ -572,7 +572,7 @@ _ = (
 # %% [markdown]
 r"""
 The coder adds at most some dozens of bits to a message of a hundred thousand ({claim}`scale-code-01`), the message comes
-back whole, and with another network's weights it does not come back at all ({claim}`scale-code-02`). On the known source
+back whole, and to a reader who has the weights before their rounding it does not come back at all ({claim}`scale-code-02`). On the known source
 a model's code is longer than the entropy by the divergence of its predictions, as it must ({claim}`scale-code-03`).
 
 Larger models compress better ({claim}`scale-code-04`), and on a source that they can hold they leave general compressors

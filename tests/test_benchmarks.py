@@ -6,7 +6,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -58,3 +60,23 @@ def test_a_deviation_above_the_allowed_one_is_named_in_the_text(report: ModuleTy
     task = _task(1e-11, 9.0, 3.0)
     task |= {"task": "kernels", "setting": "erf", "n": 9, "first_call_cpu_s": {}, "cpu_s": {}}
     assert "1.0e-11, allowed 1e-12: VIOLATED" in report.text(task)
+
+
+def test_speeds_are_tokens_over_the_median_second(report: ModuleType) -> None:
+    task = _task(1e-13, 3.0, 3.0) | {"cpu_s": {"ours": [1.0, 2.0, 9.0]}}
+    assert report.speeds(task) == {}
+    assert report.speeds(task | {"tokens": 1000}) == {"ours": 500.0}
+
+
+def test_all_trainings_end_at_the_same_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.delitem(sys.modules, "trainings", raising=False)
+    import trainings
+
+    problem = trainings.Trainings(n=3, width=8, steps=25)
+    ends = [build(problem)() for build in trainings.BUILDERS.values()]
+    assert problem.tokens == 3 * 25 * 16 * 32
+    for end in ends[1:]:
+        assert_allclose(end, ends[0], atol=1e-4)
+    assert ends[0].mean() < np.log(64) + 0.02
+    assert ends[0].std() > 1e-3

@@ -9,16 +9,18 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from itdl import rng, sweep
+from itdl import compressor, rng, sweep
 from itdl.checks import BadInput, DataError
 from itdl.scaling.power_laws import compute_optimal, isoflop_optimum
 from itdl.sources import BilinearMarkov
 from itdl.store import Store
+from itdl.studies import scaling_compression as compression
 from itdl.studies import scaling_isoflop as iso
 from itdl.studies import scaling_laws as trained
 from itdl.studies import scaling_record as record
 from itdl.studies import scaling_sources as study
 from itdl.studies.scaling_laws import learning_rate
+from itdl.transformers import Decoders
 from itdl.zipf_bits import ZipfBits
 
 CHAIN: dict[str, Any] = {"seed": 3, "vocabulary": 16, "gamma": 1.0, "scale": 0.5}
@@ -239,6 +241,91 @@ def test_decoders_learn_the_source_and_each_of_them_alone() -> None:
 
 def test_text_is_learned() -> None:
     unit: dict[str, Any] = {"seed": 3, "models": 1, "width": 8, "context": 16, "batch": 16}
-    few, more = (float(np.asarray(trained.text(**unit, tokens=t)["loss"])[0]) for t in (1024, 32768))
+    runs = [{name: np.asarray(x) for name, x in trained.text(**unit, tokens=t).items()} for t in (1024, 32768)]
+    few, more = (float(run["loss"][0]) for run in runs)
     assert more < few < np.log(96) + 0.2
     assert more < 3.7
+    for run in runs:
+        assert_allclose(run["ideal"], run["loss"] / np.log(2), rtol=0.05)
+        assert 0 <= run["overhead"][0] < 64
+        assert (run["lost"], run["lost_unrounded"]) == (0, 1)
+
+
+# Models as compressors
+
+
+def _decoder(context: int = 4) -> tuple[Decoders, list[torch.Tensor]]:
+    decoder = Decoders(vocabulary=7, context=context, width=4, heads=1, layers=1)
+    start = decoder.initialise([rng.torch_stream(m, "start") for m in range(2)])
+    return decoder, [1.5 * p for p in start]
+
+
+def test_a_message_costs_what_its_symbols_cost_one_by_one() -> None:
+    decoder, parameters = _decoder()
+    x = np.random.default_rng(0).integers(7, size=(2, 4001))
+    made = {name: np.asarray(values) for name, values in compression.coded(decoder, parameters, x).items()}
+    half = compression.rounded(parameters)
+    for m in range(2):
+        paid = [np.log2(7)]
+        for i in range(1, 40):
+            start = (i - 1) // 4 * 4
+            past = torch.from_numpy(x[m, start:i])[None]
+            logits = decoder.forward([p[m : m + 1] for p in half], past)[0, 0, -1]
+            paid.append(float(-torch.log_softmax(logits, dim=-1)[x[m, i]] / np.log(2)))
+        assert_allclose(made["paid"][m, :40], paid, rtol=1e-9)
+    assert_allclose(made["ideal"], made["paid"].mean(axis=1), rtol=1e-12)
+    assert (made["overhead"] >= 0).all()
+    assert (made["overhead"] <= 64).all()
+    whole_bytes = made["ideal"] * 4001 + made["overhead"] + 8 * compressor.HEADER_BYTES
+    assert_allclose(made["coded"] * 4001, whole_bytes, rtol=1e-9)
+    assert (made["whole"] != made["ideal"]).all()
+    assert_allclose(made["whole"], made["ideal"], rtol=1e-3)
+
+
+def test_weights_are_sent_with_sixteen_bits_each() -> None:
+    p = [torch.tensor([[1 / 3, 1.0, -2.5]])]
+    (half,) = compression.rounded(p)
+    assert half.dtype == torch.float64
+    assert_allclose(half.numpy(), np.array([[1 / 3, 1, -2.5]]).astype(np.float16).astype(float), rtol=0)
+    assert float(half[0, 0]) != 1 / 3
+
+
+def test_a_message_comes_back_to_the_same_weights_and_to_no_others() -> None:
+    decoder, parameters = _decoder()
+    x = np.random.default_rng(1).integers(7, size=64 * 10 + 5)
+    assert compression.returned(decoder, parameters, x) == {"lost": 0.0, "lost_unrounded": 1.0}
+
+
+def test_a_reader_predicts_from_its_own_piece_and_the_symbol_before() -> None:
+    decoder, parameters = _decoder()
+    own = [p[:1].double() for p in parameters]
+    x = np.random.default_rng(2).integers(7, size=(compression.STREAMS, 9))
+    reader = compression.Reader(decoder, own)
+    for i in range(9):
+        rows = reader.predict()
+        assert_allclose(rows.sum(axis=1), 1, rtol=1e-12)
+        if i:
+            past = torch.from_numpy(x[5:6, (i - 1) // 4 * 4 : i])
+            assert_allclose(rows[5], torch.softmax(decoder.forward(own, past)[0, 0, -1], dim=-1), rtol=1e-9)
+        reader.update(x[:, i])
+
+
+def test_lengths_of_messages_and_texts_by_hand() -> None:
+    assert [compression.message_length(n, 4) for n in (5, 8, 9, 10)] == [5, 5, 9, 9]
+    with pytest.raises(BadInput, match="a message of 4 symbols has no whole piece of 4; take a longer one"):
+        compression.message_length(4, 4)
+    assert_allclose(compression.two_part(np.array([2.0, 1.0]), np.array([100, 1000]), 1600), [3, 11])
+    zeros = compression.general(np.zeros(10_000, dtype=np.int64))
+    assert list(zeros) == ["gzip", "bz2", "lzma"]
+    assert max(zeros.values()) < 0.2
+    noise = compression.general(np.random.default_rng(0).integers(256, size=10_000))
+    assert min(noise.values()) > 8
+
+
+def test_codes_of_trained_networks_pay_their_divergence() -> None:
+    out = {name: np.asarray(x) for name, x in trained.decoders(**DECODER, models=2, steps=60).items()}
+    assert (np.abs(out["more"]) < 4.5).all()
+    assert (out["more_than_nothing"] > 4.5).all()
+    beyond = out["coded"] - out["best"] - out["excess"] / np.log(2)
+    assert (np.abs(beyond) < 0.1).all()
+    assert ((out["overhead"] >= 0) & (out["overhead"] < 64)).all()

@@ -17,7 +17,9 @@ from itdl import residual_information as residual
 from itdl.checks import BadInput
 from itdl.studies import attention_laws as laws
 from itdl.studies import transformer_information as study
+from itdl.studies import transformer_text as reader
 from itdl.studies.successors import Successors
+from itdl.text import ALPHABET, docstrings
 from itdl.transformers import Decoders
 
 SMALL: dict[str, Any] = {
@@ -167,6 +169,62 @@ def test_networks_learn_a_few_sequences_by_heart() -> None:
     assert (train[0, :, -1] < -0.2).all()  # below the best that can be done without having seen them
     assert (train[0, :, -1] < train[1, :, -1]).all()
     assert (test[0, :, -1] > test[1, :, -1]).all()
+
+
+# Real text
+
+READER: dict[str, Any] = {
+    "seed": 3, "models": 2, "layers": 2, "width": 8, "heads": 2, "context": 12, "batch": 4, "steps": 40, "rate": 0.01,
+    "count": 3,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def read() -> dict[str, np.ndarray]:
+    return {name: np.asarray(values) for name, values in reader.reading(**READER).items()}
+
+
+def test_readings_of_text_have_their_shapes_and_ranges(read: dict[str, np.ndarray]) -> None:
+    assert read["at"].tolist() == [0, 1, 6, 40]
+    for name in ("loss", "repeated", "other", "slack"):
+        assert read[name].shape == (2, 4), name
+    for name in ("entropy", "bound", "spectral", "previous", "induction", "recent"):
+        assert read[name].shape == (2, 4, 2, 2), name
+    assert read["maps"].shape == (2, 2, 12, 12)
+    assert_allclose(read["maps"].sum(axis=-1), 1, rtol=1e-10)
+    p = read["maps"]
+    assert_allclose(read["rows"], -(p * np.log(np.where(p > 0, p, 1))).sum(axis=-1), atol=1e-12)
+    assert (read["slack"] > -1e-9).all()
+    assert (read["loss"][:, -1] < read["loss"][:, 0] - 0.3).all()
+    assert ((read["recent"] > read["previous"]) & (read["recent"] < 1)).all()
+
+
+def test_before_training_the_losses_on_text_are_those_of_the_network_written_out(read: dict[str, np.ndarray]) -> None:
+    net = Decoders(len(ALPHABET), 12, 8, 2, 2)
+    start = net.initialise([rng.torch_stream(3, reader.NAME, "start", m) for m in range(2)])
+    held = docstrings().test
+    places = np.linspace(0, len(held) - 13, reader.READ).astype(int)
+    new = torch.from_numpy(np.stack([held[i : i + 13] for i in places]))
+    assert_allclose(read["loss"][:, 0], net.surprisals(start, new).mean(dim=(1, 2)).numpy(), rtol=1e-5)
+    places = np.linspace(0, len(held) - 12, reader.REPEATED).astype(int)
+    half = np.stack([held[i : i + 6] for i in places])
+    for name, before in (("repeated", half), ("other", half[[-1, *range(len(half) - 1)]])):
+        paid = net.surprisals(start, torch.from_numpy(np.hstack([before, half])))
+        assert_allclose(read[name][:, 0], paid[..., 6:].mean(dim=(1, 2)).numpy(), rtol=1e-5)
+    weights = torch.softmax(net.trace(start, new[:, :-1]).scores[0], dim=-1).detach().numpy()[1, :, 1]
+    near = [weights[:, t, t - 4 : t].sum(axis=1).mean() for t in range(9, 12)]
+    assert_allclose(read["recent"][1, 0, 0, 1], np.mean(near), rtol=1e-4)
+
+
+def test_the_passage_shown_is_of_the_held_out_text() -> None:
+    shown = reader.passage(32)
+    assert docstrings().read(shown) == "\ndtype : dtype\n    Data type of "
+    assert "".join(reader.letters(shown)) == "⏎dtype␣:␣dtype⏎␣␣␣␣Data␣type␣of␣"
+
+
+def test_the_same_text_readings_again(read: dict[str, np.ndarray]) -> None:
+    again = reader.reading(**READER)
+    assert all(np.array_equal(values, again[name]) for name, values in read.items())
 
 
 # Laws

@@ -98,15 +98,15 @@ class Reader:
 
 
 def returned(decoder: Decoders, parameters: Parameters, message: np.ndarray) -> Result:
-    """A message is sent by the first of the models and read by the first, and by the second.
+    """A message is sent by the first of the models, and read by the same; and by the same before its rounding.
 
-    `lost`, `lost_other`: share of its symbols that do not come back; all of them where the reader refuses.
+    `lost`, `lost_unrounded`: share of its symbols that do not come back; all of them where the reader refuses.
     """
     length = len(message) // STREAMS
     symbols = message[: length * STREAMS].reshape(STREAMS, length).T
-    first, second = ([p[m : m + 1] for p in rounded(parameters)] for m in (0, 1))
-    data = compressor.compress(symbols, Reader(decoder, first))
-    return {name: _lost(symbols, data, decoder, own) for name, own in (("lost", first), ("lost_other", second))}
+    sent, full = ([p[:1] for p in ps] for ps in (rounded(parameters), [p.double() for p in parameters]))
+    data = compressor.compress(symbols, Reader(decoder, sent))
+    return {name: _lost(symbols, data, decoder, own) for name, own in (("lost", sent), ("lost_unrounded", full))}
 
 
 def _lost(symbols: np.ndarray, data: bytes, decoder: Decoders, parameters: Parameters) -> float:
