@@ -38,7 +38,7 @@ early_sets = 40  # those of them that the optimiser that stops early is tried on
 replicates = 100  # bootstrap replicates of each [20..4000]
 text_widths = [8, 16, 32, 64]  # widths of the transformers on text, growing [4..1024]
 text_tokens = [32768, 65536, 131072, 262144, 524288]  # characters that they see, growing [1024..]
-isoflop_widths = [3, 6, 12, 24]  # widths of the transformers at equal budgets, growing [2..4096]
+isoflop_widths = [2, 4, 8, 16, 32]  # widths of the transformers at equal budgets, growing [2..4096]
 isoflop_compute = [1.0e9, 3.0e9]  # their budgets of operations, growing [1e6..]
 isoflop_vocabulary = 64  # symbols of their source [4..16384]
 isoflop_batch = 32  # sequences in a step [1..65536]
@@ -451,7 +451,7 @@ table({"budget": isoflop_compute, **columns, "best N": found_best})
 rims = [np.minimum(x[..., 0], x[..., -1]) / x.min(axis=-1) for x in (valley, excess)]
 ledger.check("scale-isoflop-03", rims[0].min(axis=1), control=rims[1])
 
-# %% mystnb={"figure": {"caption": "Trained transformers at equal budgets: excess loss against parameters (points: mean, bars: range over repetitions).", "name": "fig-15-isoflop"}, "image": {"alt": "Two valleys on log-log axes, excess loss against parameters. Both fall from the smallest size, reach a minimum at the second or third and rise again; the one of the larger budget lies lower and its minimum further to the right."}} tags=["hide-input", "nbval-ignore-output"]
+# %% mystnb={"figure": {"caption": "Trained transformers at equal budgets: excess loss against parameters (points: mean, bars: range over repetitions).", "name": "fig-15-isoflop"}, "image": {"alt": "Two valleys on log-log axes, excess loss against parameters. Both fall from the smallest size, reach a minimum in the middle and rise again; the one of the larger budget lies lower and its minimum further to the right."}} tags=["hide-input", "nbval-ignore-output"]
 fig, (ax,) = plotting.panels([""], height=3.0, xlabel="parameters N", ylabel="excess loss [nats]", **logs)
 for i, (c, marker) in enumerate(zip(isoflop_compute, plotting.MARKERS, strict=False)):
     plotting.intervals(ax, sizes_, valley[:, i].T, label=f"C = {c:.0e}", marker=marker, linestyle="-")
@@ -576,10 +576,10 @@ back whole, and to a reader who has the weights before their rounding it does no
 a model's code is longer than the entropy by the divergence of its predictions, as it must ({claim}`scale-code-03`).
 
 Larger models compress better ({claim}`scale-code-04`), and on a source that they can hold they leave general compressors
-behind. On text they do not: gzip is better by {measured}`scale-code-05` bits per character, and learned nothing before
-({claim}`scale-code-05`). And a reader needs the weights. Counted, they turn the order round: on the held-out text the
-largest model is the most expensive ({claim}`scale-code-06`). It pays for itself where much more is coded than it has
-learned from, or where its weights are at both ends anyway.
+behind, by {measured}`scale-code-05` per symbol against the best of three. On text they do not: gzip, which has learned
+nothing before, is shorter ({claim}`scale-code-05`). And a reader needs the weights. Counted, they turn the order round: on
+the held-out text the largest model is the most expensive ({claim}`scale-code-06`). It pays for itself where much more is
+coded than it has learned from, or where its weights are at both ends anyway.
 
 ## What this page does not show
 
