@@ -373,15 +373,15 @@ combined, without = 1 / (1 / 0.76 + 1 / 0.21 + 1 / 0.077), 1 / (1 / 0.76 + 1 / 0
 ledger.check("scale-kaplan-04", abs(combined - 0.054), control=abs(without - 0.054))
 ledger.check("scale-kaplan-05", abs(0.050 / 0.076 - 0.73), control=abs(0.050 / 0.21 - 0.24))
 
-# %% mystnb={"figure": {"caption": "One law, two ways to count. The best size for a budget (left) and the loss there (right), with all parameters counted and as seen by who leaves out embeddings, in the size and in the operations; constants of the refit. Dashed and dotted: the slopes that Kaplan et al. and Hoffmann et al. advise.", "name": "fig-15-gap"}, "image": {"alt": "Two log-log panels against the budget. Left, two rising curves. The one with all parameters counted is straight, parallel to the dotted guide of slope one half. The one without embeddings starts far below it at small budgets, rises more steeply, parallel to the dashed guide of slope 0.73, and bends to meet the other at large budgets. Right, two falling curves: the loss at equal budgets looks lower, and falls less steeply, when embeddings are not counted."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "One law, two ways to count. The best size for a budget (left) and the loss there (right), with all parameters counted and as seen by who leaves out embeddings, in the size and in the operations; constants of the refit. Dashed and dotted: the slopes that Kaplan et al. and Hoffmann et al. advise.", "name": "fig-15-gap"}, "image": {"alt": "Two log-log panels against the budget. Left, two rising curves. The one with all parameters counted is straight, parallel to the dotted guide of slope one half above it. The one without embeddings starts far below it at small budgets, rises more steeply, nearly parallel to the dashed guide of slope 0.73, and bends to meet the other at large budgets. Right, two falling curves that meet at large budgets: the loss falls less steeply when embeddings are not counted."}} tags=["hide-input"]
 fig, axs = plotting.panels(["best size N", "loss there [nats]"], xlabel="budget C, as counted", **logs)
 for label, left_out in (("all parameters", 0), ("without embeddings", record.TOKEN_VECTORS)):
     compute, *curves = record.kaplan_path(record.BESIROGLU, embeddings=left_out)
     for ax, curve in zip(axs, curves, strict=True):
-        ax.plot(compute, curve, label=label)
-ends = np.array([1e13, 1e20])
-for slope, style, label in ((0.73, "k--", "slope 0.73 (Kaplan)"), (0.5, "k:", "slope 0.5 (Hoffmann)")):
-    axs[0].plot(ends, 2e5 * (ends / ends[0]) ** slope, style, label=label)
+        ax.plot(compute[compute > 1e12], curve[compute > 1e12], label=label)
+guides = (2e2, 0.73, "k--", "slope 0.73 (Kaplan)"), (1e6, 0.5, "k:", "slope 0.5 (Hoffmann)")
+for height, slope, style, label in guides:
+    axs[0].plot([1e13, 1e18], [height, height * 1e5**slope], style, label=label)
 _ = fig.legend(*axs[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 # %% [markdown]
@@ -414,7 +414,7 @@ found = [[study.slope(budgets, isoflop_optimum(law, budgets, **grid)) for law in
 centred, shared = (np.abs(slopes - right).max() for slopes in found)
 ledger.check("scale-isoflop-02", centred.round(9), control=shared)
 
-# %% mystnb={"figure": {"caption": "What a parabola makes of losses without noise. Left: one budget of the skewed law, nine sizes up to sixteen times the optimum (points), the parabola through them and its minimum (dashed), the law and its minimum (solid). Right: size found over true size, against the reach of the grid.", "name": "fig-15-parabola"}, "image": {"alt": "Left, a valley of the loss over sizes on a logarithmic axis, steeper on the right than on the left; a dashed parabola runs above it on the left flank and below it in the right half, and its minimum lies to the left of the true one. Right, three curves that start at one for narrow grids: two fall, to 0.96 and to 0.73 at sixty-four times the optimum, one rises to 1.14."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "What a parabola makes of losses without noise. Left: one budget of the skewed law, nine sizes up to sixteen times the optimum (points), the parabola through them and its minimum (dashed), the law and its minimum (solid). Right: size found over true size, against the reach of the grid.", "name": "fig-15-parabola"}, "image": {"alt": "Left, a valley of the loss over sizes on a logarithmic axis, steeper on the right than on the left; a dashed parabola through its nine points crosses it several times, and its minimum lies to the left of the true one. Right, three curves that start at one for narrow grids: two fall, to 0.96 and to 0.73 at sixty-four times the optimum, one rises to 1.14."}} tags=["hide-input"]
 fig, axs = plotting.panels(["skewed law, C = 1e20", "bias of the minimum"], xscale="log", height=3.4)
 drawn = record.isoflop_curve(skewed, 1e20, 16)
 for name, style in (("exact", "-"), ("parabola", "--")):
@@ -425,6 +425,7 @@ for marker, name in zip("osD", bias, strict=True):
     axs[1].plot(factors, bias[name], marker=marker, label=name)
 axs[0].set(xlabel="N over the best N", ylabel="loss [nats]")
 axs[1].set(xlabel="reach of the grid, times the best N", ylabel="N found over true N")
+axs[1].set_xticks(factors, factors), axs[1].minorticks_off()
 _ = axs[0].legend(), axs[1].legend()
 
 # %% [markdown]
@@ -548,35 +549,33 @@ ledger.check("scale-code-05", best_text, limit=best_chain, control=rates[:, 0, 0
 # %% tags=["hide-input", "nbval-ignore-output"]
 n_last, held_out = text["n_params"][:, -1], len(docstrings().test)
 counted = compression.two_part(rates[..., -1], n_last, held_out)
+above = {name: value - nets["best"][0, 0] for name, value in usual_chain.items()}
 ledger.check("scale-code-06", counted[:, -1] - counted[:, 0], control=rates[:, -1, -1] - rates[:, 0, -1])
 show("bits per character with weights, smallest to largest", counted.mean(axis=0))
 
-# %% mystnb={"figure": {"caption": "Bits per symbol out of a coder. Left: held-out docstrings, models with the most data (points: mean, bars: range over repetitions), general compressors dashed. Middle: the known source; solid: its entropy rate. Right: text again, with the weights counted, against the length of the text that is coded; the vertical line is that of the held-out text.", "name": "fig-15-code"}, "image": {"alt": "Three panels. Left, bits per character fall with parameters from 3.8 to 3.0, above three dashed lines near 2.6. Middle, bits per symbol fall from 5.9 to the solid line of the entropy at 5.35, below three dashed lines between 5.7 and 6. Right, four falling curves on logarithmic axes: for short texts the smallest model is cheapest by far, at the held-out length still; the curves cross beyond a million characters."}} tags=["hide-input", "nbval-ignore-output"]
-fig, axs = plotting.panels(["docstrings", "known source", "weights counted"], height=3.4, xscale="log")
+# %% mystnb={"figure": {"caption": "Bits per symbol out of a coder. Left: held-out docstrings, models with the most data (points: mean, bars: range over repetitions), general compressors as lines. Middle: what the known source costs beyond its entropy, same symbols. Right: docstrings again, with the weights counted, against the length of the text that is coded; the vertical line is that of the held-out text.", "name": "fig-15-code"}, "image": {"alt": "Three panels. Left, bits per character fall with parameters from 3.8 to 2.95, above three lines between 2.5 and 2.65. Middle, the excess falls from half a bit to almost nothing, and beyond the smallest model lies far below three lines between 0.5 and 0.75. Right, four falling curves: for short texts the largest model is dearest by far, at the held-out length still, where the two smallest are level; it becomes the cheapest beyond a million characters."}} tags=["hide-input", "nbval-ignore-output"]
+fig, axs = plotting.panels(["docstrings", "known source, excess", "weights counted"], height=3.4, xscale="log")
 plotting.intervals(axs[0], n_last, rates[..., -1].T, label="models")
-plotting.intervals(axs[1], nets["n_params"], nets["coded"], label="models")
-for ax, others in zip(axs, (usual, usual_chain), strict=False):
+plotting.intervals(axs[1], nets["n_params"], nets["coded"] - nets["best"], label="models")
+for ax, others in zip(axs, (usual, above), strict=False):
     for (name, value), style in zip(others.items(), ("--", ":", "-."), strict=True):
         ax.axhline(value, color="black", linestyle=style, linewidth=1, label=name)
-axs[1].axhline(nets["best"].mean(), color="C1", label="entropy")
 lengths = np.geomspace(3e4, 1e8, 60)
 for colour, n, rate in zip(plotting.colours(len(n_last)), n_last, rates[..., -1].mean(axis=0), strict=True):
     axs[2].plot(lengths, compression.two_part(rate, n, lengths), color=colour, label=f"N = {n:.0f}")
-axs[2].axvline(held_out, color="black", linewidth=1), axs[2].set(yscale="log", xlabel="characters coded")
-_ = (
-    [ax.set(xlabel="parameters N") for ax in axs[:2]],
-    axs[0].set_ylabel("bits per symbol"),
-    [ax.legend(fontsize=7) for ax in axs],
-)
+axs[2].axvline(held_out, color="black", linewidth=1), axs[2].set(xlabel="characters coded", ylim=(2.5, 9))
+axs[0].set(xlabel="parameters N", ylabel="bits per symbol", xlim=(1e3, 2e5)), axs[1].set_xlabel("parameters N")
+_ = axs[0].legend(fontsize=7), axs[2].legend(fontsize=7)
 
 # %% [markdown]
 r"""
-The coder adds at most some dozens of bits to a message of a hundred thousand ({claim}`scale-code-01`), the message comes
-back whole, and to a reader who has the weights before their rounding it does not come back at all ({claim}`scale-code-02`). On the known source
-a model's code is longer than the entropy by the divergence of its predictions, as it must ({claim}`scale-code-03`).
+The coder adds at most some dozens of bits to a message of a hundred thousand ({claim}`scale-code-01`). The message comes
+back whole, and to a reader who has the weights before their rounding it does not come back at all
+({claim}`scale-code-02`). On the known source a model's code is longer than the entropy by the divergence of its
+predictions, as it must be ({claim}`scale-code-03`).
 
 Larger models compress better ({claim}`scale-code-04`), and on a source that they can hold they leave general compressors
-behind, by {measured}`scale-code-05` per symbol against the best of three. On text they do not: gzip, which has learned
+behind ({measured}`scale-code-05` per symbol, against the best of three). On text they do not: gzip, which has learned
 nothing before, is shorter ({claim}`scale-code-05`). And a reader needs the weights. Counted, they turn the order round: on
 the held-out text the largest model is the most expensive ({claim}`scale-code-06`). It pays for itself where much more is
 coded than it has learned from, or where its weights are at both ends anyway.
