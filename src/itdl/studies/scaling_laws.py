@@ -146,7 +146,7 @@ def decoders(
 def _true_costs(sources: list[BilinearMarkov], messages: np.ndarray) -> Array:
     """-log2 p of every symbol but the first, (M, n - 1)."""
     pairs = zip(sources, messages, strict=True)
-    return -np.log2(np.stack([source.transition[x[:-1], x[1:]] for source, x in pairs]))
+    return np.asarray(-np.log2(np.stack([source.transition[x[:-1], x[1:]] for source, x in pairs])))
 
 
 def text(*, seed: int, models: int, width: int, tokens: int, context: int, batch: int) -> Result:
