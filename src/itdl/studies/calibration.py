@@ -15,7 +15,7 @@ from itdl.sweep import Result
 __all__ = ["labels"]
 
 CLASSES = 10
-DRAWS = 20  # label sets drawn from the network's own predictions
+DRAWS = 50  # label sets drawn from the network's own predictions
 
 
 def labels(*, seed: int, index: int, n: int, hidden: int, epochs: int, batch: int, rate: float) -> Result:
@@ -23,7 +23,7 @@ def labels(*, seed: int, index: int, n: int, hidden: int, epochs: int, batch: in
 
     `temperature` of the shortest code of the first half's labels; on the other half bits per label at temperature 1
     (`bits`) and at that one (`bits_mended`), and the `saving` as a share; the same with labels drawn from the network
-    (`temperature_own`, `saving_own`); `accuracy`; real `bytes` of the test labels before and after; `logits` and
+    (`..._own`); `accuracy`; real `bytes` of the test labels before and after; `logits` and
     `truth` of test images; `train_loss` in bits.
     """
     data = digits()
@@ -55,6 +55,8 @@ def labels(*, seed: int, index: int, n: int, hidden: int, epochs: int, batch: in
         "bits_mended": lengths[1],
         "saving": 1 - lengths[1] / lengths[0],
         "saving_own": 1 - own_lengths[1] / own_lengths[0],
+        "bits_own": own_lengths[0],
+        "bits_own_mended": own_lengths[1],
         "accuracy": float((z[test].argmax(axis=1) == truth[test]).mean()),
         "bytes": np.array([compressor.payload_bits(compressor.encode(truth[test], row)) / 8 for row in rows]),
         "logits": z[test],
