@@ -17,7 +17,17 @@ from sklearn.metrics import mutual_info_score
 
 from itdl import entropy
 from itdl.checks import Array, BadInput
-from itdl.estimators import binned, donsker_varadhan, info_nce, ksg, leave_one_out, miller_madow, nwj, smile
+from itdl.estimators import (
+    binned,
+    donsker_varadhan,
+    info_nce,
+    kernel_density,
+    ksg,
+    leave_one_out,
+    miller_madow,
+    nwj,
+    smile,
+)
 from itdl.information_tasks import sparse
 
 HAND = np.log([[4.0, 1.0, 3.0], [2.0, 6.0, 2.0], [1.0, 7.0, 8.0]])  # rows are z, columns x: asymmetric
@@ -384,3 +394,43 @@ def test_samples_that_cannot_be_used_are_refused(call: Callable[[], Any], words:
 def test_columns_may_repeat_values_as_long_as_points_differ() -> None:
     x = np.array([[0.0, 1], [0, 2], [0, 4], [1, 3]])
     assert math.isfinite(ksg(x, [0.3, 1, 2, 5], 1))
+
+
+# --- kernels -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [None, 0.4])
+def test_kernels_by_plain_loops(width: float | None) -> None:
+    """leave-one-out densities of scaled points, each with its normalising factor"""
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((12, 2)) * [1, 50], rng.standard_normal((12, 1)) + 3
+    w = width or 12 ** (-1 / 7)
+    a, b = x / x.std(axis=0), y / y.std(axis=0)
+
+    def density(z: Array, i: int) -> float:
+        others = np.delete(z, i, axis=0)
+        return float(stats.multivariate_normal(z[i], w**2 * np.eye(z.shape[1])).pdf(others).mean())
+
+    logs = [math.log(density(np.hstack([a, b]), i) / (density(a, i) * density(b, i))) for i in range(12)]
+    assert_allclose(kernel_density(x, y, width), np.mean(logs), rtol=1e-10)
+
+
+def test_kernels_come_near_the_information_of_one_pair_and_not_of_many() -> None:
+    assert kernel_density(*gaussian(2000, 1, 0.5, 0)) == pytest.approx(0.5, abs=0.1)
+    assert kernel_density(*gaussian(500, 10, 2.0, 0)) < 1.6
+    x, _ = gaussian(1000, 1, 0.5, 1)
+    assert abs(kernel_density(x, np.roll(x, 1))) < 0.05
+
+
+def test_far_points_do_not_underflow() -> None:
+    x = np.array([0.0, 1e-3, 1.0, 1e6])
+    assert math.isfinite(kernel_density(x, x[::-1].copy(), 1e-3))
+
+
+def test_kernels_refuse_what_is_no_sample() -> None:
+    with pytest.raises(BadInput, match="x has 3 samples but y has 2; pass pairs"):
+        kernel_density([1, 2, 3], [1, 2])
+    with pytest.raises(BadInput, match="y has a coordinate that never changes; leave it out"):
+        kernel_density([[1.0], [2.0], [3.0]], [[1.0, 1.0], [2.0, 1.0], [5.0, 1.0]])
+    with pytest.raises(BadInput, match="width is 0; it must be one number above zero"):
+        kernel_density([1, 2, 3], [1, 2, 4], 0)

@@ -8,8 +8,8 @@ in the batch, so it never exceeds log N; leaving the true partner out of the ave
 sample of pairs, everything beside it the sample of the product p(x) p(z). In expectation the first is a lower bound for
 an infinite product sample only, the second always, the third never.
 
-`binned`, `miller_madow` and `ksg` know nothing but samples. None of them is a bound: a histogram is biased upwards by
-its empty room and downwards by its width, neighbours are biased downwards in high dimension.
+`binned`, `miller_madow`, `ksg` and `kernel_density` know nothing but samples. None of them is a bound: a histogram is
+biased upwards by its empty room and downwards by its width, neighbours are biased downwards in high dimension.
 
 Sources: oord2018representation (InfoNCE), poole2019variational (section 2.2, leave-one-out upper bound),
 belghazi2018mutual (Donsker-Varadhan with a network), nguyen2010estimating (NWJ), song2020understanding (SMILE),
@@ -23,13 +23,24 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
 from scipy.special import digamma, xlogy
 
 from itdl.checks import Array, BadInput, finite, matrix, positive
 from itdl.neighbours import ball_counts
 from itdl.numerics import log_mean_exp
 
-__all__ = ["binned", "donsker_varadhan", "info_nce", "ksg", "leave_one_out", "miller_madow", "nwj", "smile"]
+__all__ = [
+    "binned",
+    "donsker_varadhan",
+    "info_nce",
+    "kernel_density",
+    "ksg",
+    "leave_one_out",
+    "miller_madow",
+    "nwj",
+    "smile",
+]
 
 Bins = int | ArrayLike
 
@@ -111,14 +122,32 @@ def ksg(x: ArrayLike, y: ArrayLike, k: int = 3) -> float:
     noise yourself if that is meant. The units of x and y matter for finite N. Strong negative bias in high dimension.
     Source: kraskov2004estimating, equation 8.
     """
-    x, y = _points("x", x), _points("y", y)
+    x, y = _pairs(x, y)
     n = len(x)
-    if len(y) != n:
-        raise BadInput(f"x has {n} samples but y has {len(y)}; pass pairs")
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or not 1 <= k < n:
         raise BadInput(f"k is {k!r}; it must be a whole number from 1 to {n - 1}, one less than the samples")
     counts = ball_counts(x, y, int(k))
     return float(digamma(k) + digamma(n) - sum(digamma(c + 1).mean() for c in counts))
+
+
+def kernel_density(x: ArrayLike, y: ArrayLike, width: float | None = None) -> float:
+    """<log p(x_i, y_i)/(p(x_i) p(y_i))>, p a mean of normal bumps at the others, in nats.   x (N, d), y -> scalar.
+
+    Coordinates are scaled to deviation one; `width` is the deviation of a bump, N^(-1/(4 + d_x + d_y)) unless given,
+    the same in all three densities, so that their factors cancel. Takes N^2 numbers of memory.
+    """
+    x, y = _pairs(x, y)
+    n = len(x)
+    w = positive("width", n ** (-1 / (4 + x.shape[1] + y.shape[1])) if width is None else width)
+    exponents = []
+    for name, a in (("x", x), ("y", y)):
+        deviation = a.std(axis=0)
+        if not (deviation > 0).all():
+            raise BadInput(f"{name} has a coordinate that never changes; leave it out")
+        scaled = a / (deviation * w)
+        exponents.append(_others(-0.5 * cdist(scaled, scaled, "sqeuclidean")))
+    of_x, of_y, of_both = (log_mean_exp(e, axis=1).mean() for e in (*exponents, exponents[0] + exponents[1]))
+    return float(of_both - of_x - of_y)
 
 
 def _plug_in(table: Array) -> float:
@@ -164,6 +193,13 @@ def _cells(name: str, x: Array, bins: Bins | None, width: float | None) -> NDArr
                 "widen the edges or clip the values"
             )
     return np.unique(np.searchsorted(edges[1:-1], x, side="right"), return_inverse=True)[1]
+
+
+def _pairs(x: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    x, y = _points("x", x), _points("y", y)
+    if len(y) != len(x):
+        raise BadInput(f"x has {len(x)} samples but y has {len(y)}; pass pairs")
+    return x, y
 
 
 def _points(name: str, x: ArrayLike) -> Array:
