@@ -130,6 +130,20 @@ def test_units_do_not_matter() -> None:
     assert_allclose(moved.value, plain.value, rtol=1e-6)
 
 
+def test_pixels_may_share_one_deviation() -> None:
+    """a coordinate that is hardly ever lit stays small; a common unit does not matter"""
+    a = np.zeros((1, 8, 2))
+    a[0, :, 0], a[0, 0, 1] = [0, 8, 0, 8, 0, 8, 0, 8], 0.8
+    assert critics._scaled(a, 8, False)[0, 0, 1] > 2
+    assert_allclose(critics._scaled(a, 8, True), (a - a.mean(axis=1)) / np.sqrt((16 + a[..., 1].var()) / 2))
+    x, y = data(1.0, 1, 400)
+    critic = Critic("separable", 2, 2, **SMALL)
+    plain = estimate(critic, "DV", x, y, starts(1), epochs=2, batch=64, alike=True)
+    assert_allclose(estimate(critic, "DV", 9 * x, y, starts(1), epochs=2, batch=64, alike=True).value, plain.value)
+    other = estimate(critic, "DV", x * [9.0, 1.0], y, starts(1), epochs=2, batch=64, alike=True)
+    assert abs(other.value - plain.value)[0] > 1e-4
+
+
 def test_a_constant_coordinate_is_no_division_by_zero() -> None:
     x, y = data(1.0, 1, 400)
     x[..., 1] = 4.0

@@ -157,6 +157,12 @@ def test_tables_are_sampled_as_they_stand() -> None:
     assert Discrete(TABLE).log_ratio(np.array([[0.0]]), np.array([[2.0]]))[0] == -np.inf
 
 
+def test_additive_noise_goes_both_ways() -> None:
+    x, y = AdditiveUniform(0.3).sample(np.random.default_rng(0), 100_000)
+    assert stats.kstest((y - x)[:, 0], stats.uniform(-0.3, 0.6).cdf).pvalue > 1e-3
+    assert stats.kstest(x[:, 0], stats.uniform().cdf).pvalue > 1e-3
+
+
 def test_points_out_of_reach_have_no_ratio() -> None:
     task = AdditiveUniform(0.25)
     got = task.log_ratio(np.array([[0.5], [0.5], [0.9], [0.1]]), np.array([[0.8], [0.5], [1.1], [-0.1]]))

@@ -130,12 +130,14 @@ BOUNDS: dict[str, tuple[Bound, Bound]] = {
 
 def estimate(
     critic: Critic, bound: str, x: ArrayLike, y: ArrayLike, generators: Sequence[torch.Generator], *, epochs: int,
-    batch: int = 128, rate: float = 1e-3, tau: float = 5.0, checks: int = 20, dtype: torch.dtype = torch.float64,
+    batch: int = 128, rate: float = 1e-3, tau: float = 5.0, checks: int = 20, alike: bool = False,
+    dtype: torch.dtype = torch.float64,
 ) -> Estimate:  # fmt: skip
     """The bound named `bound` on M data sets, one critic each.   x (M, n, d_x), y (M, n, d_y), M generators.
 
-    Coordinates are first shifted and scaled by mean and deviation of the training half. The epoch is chosen among
-    `checks` equally spaced ones, the start included. The generators draw the start and the order of the data.
+    Coordinates are first shifted and scaled by mean and deviation of the training half, with `alike` all coordinates of
+    a side by one deviation (pixels, some of which are hardly ever lit). The epoch is chosen among `checks` equally
+    spaced ones, the start included. The generators draw the start and the order of the data.
     Raises `BadInput` for an unknown bound, for data that do not fit together and where training diverges.
     """
     if bound not in BOUNDS:
@@ -148,7 +150,7 @@ def estimate(
         raise BadInput(f"x holds {m} sets of {n} points, y {other[0]} of {other[1]}, with {len(generators)} generators")
     if n // 2 < batch or n < 8:
         raise BadInput(f"n is {n}; the training half must hold a batch of {batch}, and each quarter two points")
-    a, b = (torch.as_tensor(_scaled(side, n // 2), dtype=dtype) for side in sides)
+    a, b = (torch.as_tensor(_scaled(side, n // 2, alike), dtype=dtype) for side in sides)
     parts = [slice(0, n // 2), slice(n // 2, n // 2 + n // 4), slice(n // 2 + n // 4, n)]
 
     def loss(parameters: Parameters, rows: Tensor) -> Tensor:
@@ -207,8 +209,9 @@ def _data(name: str, a: ArrayLike, d: int) -> Array:
     return array
 
 
-def _scaled(a: Array, n_train: int) -> Array:
-    """Mean zero and deviation one over the first `n_train` points; a constant coordinate stays zero."""
-    head = a[:, :n_train]
-    deviation = head.std(axis=1, keepdims=True)
-    return np.asarray((a - head.mean(axis=1, keepdims=True)) / np.where(deviation > 0, deviation, 1))
+def _scaled(a: Array, n_train: int, alike: bool) -> Array:
+    """Mean zero and deviation one over the first `n_train` points; a constant coordinate stays zero there."""
+    centred = a - a[:, :n_train].mean(axis=1, keepdims=True)
+    variance = (centred[:, :n_train] ** 2).mean(axis=1, keepdims=True)
+    deviation = np.sqrt(variance.mean(axis=2, keepdims=True) if alike else variance)
+    return np.asarray(centred / np.where(deviation > 0, deviation, 1))

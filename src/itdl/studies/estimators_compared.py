@@ -12,14 +12,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from itdl import critics, data, estimators, maps, rng
+from itdl import critics, data, estimators, maps, rng, sweep
 from itdl.checks import Array, BadInput
 from itdl.critics import Critic
 from itdl.information_tasks import Gaussian, Mapped, Student, Task, dense, sparse
 from itdl.studies.estimation_laws import NAME, fitted_normal
 from itdl.sweep import Result
 
-__all__ = ["SITUATIONS", "classical", "copies", "situation", "trained"]
+__all__ = ["SITUATIONS", "classical", "copies", "errors", "nearest", "situation", "trained"]
 
 SITUATIONS: dict[str, Task] = {
     "one weak pair": sparse(1, 1, 0.5),
@@ -56,19 +56,19 @@ def samples(seed: int, name: str, n: int, sets: int) -> tuple[Array, Array]:
 def classical(*, seed: int, name: str, n: int, sets: int) -> Result:
     """Estimates in nats without training, (sets,) of each, on the samples of `trained`.
 
-    A histogram of 12 cells a side of the first coordinates, corrected; a fitted normal; kernels; neighbours; and
-    neighbours after each coordinate was replaced by its normal score.
+    A histogram of 12 cells a side of the first coordinates, corrected; a fitted normal; kernels; neighbours; and the
+    fitted normal and neighbours after each coordinate was replaced by its normal score.
     """
     x, y = samples(seed, name, n, sets)
     pairs = list(zip(x, y, strict=True))
+    ranks = [(maps.normal_scores(a), maps.normal_scores(b)) for a, b in pairs]
     return {
         "histogram": np.array([estimators.miller_madow(a[:, 0], b[:, 0], 12) for a, b in pairs]),
         "fitted normal": np.array([fitted_normal(a, b) for a, b in pairs]),
         "kernels": np.array([estimators.kernel_density(a, b) for a, b in pairs]),
         "neighbours": np.array([estimators.ksg(a, b) for a, b in pairs]),
-        "neighbours of ranks": np.array(
-            [estimators.ksg(maps.normal_scores(a), maps.normal_scores(b)) for a, b in pairs]
-        ),
+        "normal of ranks": np.array([fitted_normal(a, b) for a, b in ranks]),
+        "neighbours of ranks": np.array([estimators.ksg(a, b) for a, b in ranks]),
     }
 
 
@@ -88,7 +88,27 @@ def trained(
         Critic(kind, x.shape[2], y.shape[2]), bound, x, y, _streams(seed, f"{name}, {bound}", sets),
         epochs=epochs, batch=batch,
     )  # fmt: skip
-    return {"value": found.value, "epoch": found.epoch, "ceiling": float(np.log(n - n // 2 - n // 4))}
+    return {"value": found.value, "epoch": found.epoch.astype(float), "ceiling": float(np.log(n - n // 2 - n // 4))}
+
+
+def errors(seed: int, names: list[str], n: int, sets: int, epochs: int) -> dict[str, Array]:
+    """Median distance from the exact information of each estimator, in nats: (names,) of each, for one seed."""
+    found: dict[str, list[float]] = {}
+    for name in names:
+        exact = situation(name).information()
+        points = {"seed": seed, "name": name, "n": n, "sets": sets}
+        values = sweep.run(classical, [points])[0] | {
+            "InfoNCE": sweep.run(trained, [points | {"bound": "InfoNCE", "epochs": epochs}])[0]["value"]
+        }
+        for estimator in ("fitted normal", "kernels", "neighbours", "neighbours of ranks", "InfoNCE"):
+            found.setdefault(estimator, []).append(float(np.median(np.abs(np.asarray(values[estimator]) - exact))))
+    return {estimator: np.array(values) for estimator, values in found.items()}
+
+
+def nearest(distances: dict[str, Array], without: str) -> list[str]:
+    """For each situation the estimator with the smallest distance, one left out."""
+    names = [name for name in distances if name != without]
+    return [names[i] for i in np.argmin([distances[name] for name in names], axis=0)]
 
 
 def copies(*, seed: int, sets: int, epochs: int) -> Result:
@@ -112,7 +132,7 @@ def copies(*, seed: int, sets: int, epochs: int) -> Result:
     for name, (x, y) in cases.items():
         critic = Critic("separable", x.shape[2], y.shape[2])
         streams = _streams(seed, f"digits, {name}", sets)
-        found[name] = critics.estimate(critic, "InfoNCE", x, y, streams, epochs=epochs).value
+        found[name] = critics.estimate(critic, "InfoNCE", x, y, streams, epochs=epochs, alike=True).value
     return found
 
 
