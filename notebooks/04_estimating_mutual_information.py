@@ -137,13 +137,8 @@ every family that we tried.
 families = ["uniform", "Cauchy", "normal", "normal, 5 + 5"]
 axes = {"family": families, "index": seeds}
 zero = sweep.grid(laws.independent, axes, seed=seed, n=200, repetitions=repetitions)
-table(
-    {
-        "independent": families,
-        "neighbours": zero["neighbours"].mean(axis=1).round(3),
-        "cells": zero["cells"].mean(axis=1),
-    }
-)
+means = {name: zero[name].mean(axis=1).round(3) for name in ("neighbours", "cells")}
+table({"independent": families, **means})
 ledger.check("mi-ksg-01", np.abs(zero["neighbours"]).max(axis=0), control=zero["cells"].max(axis=0))
 
 # %% [markdown]
@@ -400,12 +395,8 @@ tails = sweep.grid(study.trained, {"name": ["Student, 2 + 2", "2 + 2"], "ranks":
 simple = sweep.run(study.classical, [dict(trial, name="Student, 2 + 2", sets=tail_sets)])[0]
 exact = study.situation("Student, 2 + 2").information()
 kinds = ("fitted normal", "normal of ranks", "neighbours", "neighbours of ranks")
-medians = {
-    **{k: np.median(simple[k]) for k in kinds},
-    "InfoNCE": np.median(tails[0, 0]),
-    "InfoNCE of ranks": np.median(tails[0, 1]),
-}
-table({"Student, 2 + 2": ["exact", *medians], "median": [exact, *medians.values()]}, digits=2)
+found = [exact, *(np.median(simple[k]) for k in kinds), *np.median(tails[0], axis=1)]
+table({"Student, 2 + 2": ["exact", *kinds, "InfoNCE", "InfoNCE of ranks"], "median": found}, digits=2)
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 apart = {name: abs(simple[name].mean() - exact) for name in kinds}
@@ -423,18 +414,15 @@ it ({claim}`mi-tail-02`).
 """
 
 # %% mystnb={"figure": {"caption": "Estimates against the number of samples, five coordinates a side, two nats (line). Points: mean over samples, bars: range.", "name": "fig-04-size"}, "image": {"alt": "Estimates against the number of samples from 500 to 4000 on a logarithmic axis with a line at two nats. The fitted normal scatters around the line. InfoNCE rises from about 1.3 to 1.9, neighbours from about 1.2 to 1.6, kernels from about 1.1 to 1.5."}} tags=["hide-input"]
-grown_n = sorted({*sizes, n})
-sized = sweep.grid(study.classical, {"n": grown_n}, seed=seed, name="5 + 5", sets=sets)
-sized |= {
-    "InfoNCE": sweep.grid(
-        study.trained, {"n": grown_n}, seed=seed, name="5 + 5", sets=sets, bound="InfoNCE", epochs=epochs
-    )["value"]
-}
+fixed = dict(seed=seed, name="5 + 5", sets=sets)
+axes = {"n": sorted({*sizes, n})}
+sized = sweep.grid(study.classical, axes, **fixed)
+sized["InfoNCE"] = sweep.grid(study.trained, axes, bound="InfoNCE", epochs=epochs, **fixed)["value"]
 fig, (ax,) = plotting.panels([""], xlabel="samples", ylabel="estimate [nats]", xscale="log", height=3.4)
 for name, marker in zip(("fitted normal", "InfoNCE", "neighbours", "kernels"), "osD^", strict=True):
-    plotting.intervals(ax, grown_n, sized[name], label=name, marker=marker)
+    plotting.intervals(ax, axes["n"], sized[name], label=name, marker=marker)
 ax.axhline(2, color="grey")
-ax.set_xticks(grown_n, [str(k) for k in grown_n])
+ax.set_xticks(axes["n"], [str(k) for k in axes["n"]])
 ax.minorticks_off()
 _ = ax.legend()
 
@@ -448,7 +436,7 @@ twice as much. $X$ is the upper and $Y$ the lower half of a handwritten digit ({
 """
 
 # %% tags=["nbval-ignore-output"]
-halves = study.copies(seed=seed, sets=sets, epochs=epochs)
+halves = sweep.run(study.copies, [dict(seed=seed, sets=sets, epochs=epochs)])[0]
 table({"InfoNCE, digits": list(halves), "mean [nats]": [values.mean() for values in halves.values()]}, digits=2)
 one, two, other = (halves[name].mean() for name in ("one", "two", "other"))
 ledger.check("mi-digits-01", two / one, control=(one + other) / one)
@@ -460,8 +448,8 @@ leave room. It is not the bound that gives out here but the training on nine hun
 
 There is one case in which real images have a known information: when we add the noise ourselves. Let $X$ be one of 500
 images, equally likely, and $T = X + $ normal noise. Then the density of $T$ is a sum of 500 normal densities, the log-ratio can be
-sampled, and two sums over distances enclose it ({cite:t}`kolchinsky2017estimating`), which [chapter
-05](05_information_bottleneck.ipynb) uses for layers of networks.
+sampled, and two sums over distances enclose it ({cite:t}`kolchinsky2017estimating`), which
+{doc}`chapter 05 <05_information_bottleneck>` uses for layers of networks.
 """
 
 # %%
