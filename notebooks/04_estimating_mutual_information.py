@@ -224,11 +224,11 @@ the right, and DV and NWJ grow wide.
 
 # %% tags=["hide-input"]
 def frame(i):
-    fig, (ax,) = plotting.panels([""], xlabel="value on one batch [nats]", ylabel="batches", xlim=(0, 15), height=2.6)
+    _, (ax,) = plotting.panels([""], xlabel="value on one batch [nats]", ylabel="batches", xlim=(0, 15), height=2.6)
     for name, style in zip(bounds, ("-", "--", "-.", ":"), strict=True):
         ax.hist(best[name][i].ravel(), np.linspace(0, 15, 101), histtype="step", linestyle=style, label=name)
     ax.axvline(nats[i], color="grey")
-    return fig
+    return ax.legend().figure
 
 
 shapes = (frame(i) for i in range(len(nats)))
