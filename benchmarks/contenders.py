@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import curvature
+import information
 import numpy as np
 import replicates
 import trainings
@@ -280,6 +281,7 @@ BUILDERS: dict[str, Callable[[Any], Call]] = {
     **curvature.BUILDERS,
     **replicates.BUILDERS,
     **trainings.BUILDERS,
+    **information.BUILDERS,
 }
 
 
@@ -292,7 +294,7 @@ def _outputs(contender: str, result: Any) -> Outputs:
         return {"objective": np.asarray(result)}
     if contender in trainings.BUILDERS:
         return {"loss": np.asarray(result)}
-    if contender.endswith("neighbours"):
+    if contender.endswith("neighbours") or contender in information.BUILDERS:
         return {"information": np.asarray(result)}
     if "curve" in contender:
         return _curve_outputs(contender, result)

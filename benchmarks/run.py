@@ -26,6 +26,7 @@ import report
 import threadpoolctl
 from contenders import Joint, Measurement, Outputs, Problem, Samples, measure, pin
 from curvature import Curvature
+from information import Sets
 from replicates import Replicates
 from trainings import Trainings
 
@@ -38,7 +39,7 @@ ONE_THREAD = {
 }
 PACKAGES = (
     *("numpy", "scipy", "scikit-learn", "jax", "jaxlib", "neural-tangents", "embo", "NPEET"),
-    *("torch", "backpack-for-pytorch", "curvlinops-for-pytorch", "nngeometry"),
+    *("torch", "backpack-for-pytorch", "curvlinops-for-pytorch", "nngeometry", "benchmark-mi"),
 )
 
 
@@ -47,7 +48,7 @@ class Task:
     """Contenders that take turns on one problem, and the ratios that are read off: name -> (peer, ours, goal or 0)."""
 
     name: str
-    problem: Problem | Samples | Joint | Curvature | Replicates | Trainings
+    problem: Problem | Samples | Joint | Curvature | Replicates | Trainings | Sets
     contenders: tuple[str, ...]
     ratios: dict[str, tuple[str, str, float]]
     turns: int = 5
@@ -71,7 +72,20 @@ def ensemble(activation: str, n: int, times: int) -> Task:
 
 def neighbours(n: int, dims: int, information: float) -> Task:
     ratios = {"information by neighbours": ("peer: neighbours", "ours: neighbours", 4.0 * (n == 10_000 and dims == 5))}
-    return Task("neighbours", Samples(n, dims, information), ("ours: neighbours", "peer: neighbours"), ratios, turns=9)
+    if _installed("benchmark-mi"):
+        ratios["information by neighbours; bmi"] = ("peer, bmi: neighbours", "ours: neighbours", 0.0)
+    if dims == 1:
+        ratios["information by neighbours; scikit-learn"] = ("peer, scikit-learn: neighbours", "ours: neighbours", 0.0)
+    return Task("neighbours", Samples(n, dims, information), sides(ratios), ratios, turns=9)
+
+
+def critics(n: int) -> Task:
+    """InfoNCE at 5 + 5 normal coordinates and two nats, on three samples."""
+    ratios = {
+        "information by critics": ("peer: critics", "ours: critics", 9.0 * (n == 5000)),
+        "information by critics; ours stacked": ("peer: critics", "ours: critics, stacked", 0.0),
+    }
+    return Task("critics", Sets(n, 5, 2.0), sides(ratios), ratios, turns=3)
 
 
 def curve(n: int, labels: int, goal: float, *extra: str, turns: int = 5) -> Task:
@@ -137,6 +151,8 @@ def tasks(sizes: list[int]) -> Iterator[Task]:
     yield bootstrap(4000)
     yield training(16, 16, 200, 2.0)
     yield training(8, 64, 100, 0.0)
+    if _installed("benchmark-mi"):
+        yield from (critics(n) for n in (1000, 5000))
     if not _installed("NPEET"):
         print("NPEET is not installed (see requirements-git.txt): neighbours are not compared")
         return
@@ -190,8 +206,18 @@ def deviations(task: Task, outputs: dict[str, Outputs], stack: ExitStack) -> dic
     Kernels relative to their largest entry, the rest absolute: outputs and prior variances are of order one.
     """
     if task.name == "neighbours":
-        ours, peer = (float(o["information"]) for o in outputs.values())
-        return {"information": (abs(ours - peer), 1e-10)}
+        said = {name: float(o["information"]) for name, o in outputs.items()}
+        off = {name: abs(value - task.problem.information) for name, value in said.items()}
+        found = {"information": (abs(said["ours: neighbours"] - said["peer: neighbours"]), 1e-10)}
+        others = [name for name in said if "," in name]  # other variants: ours may not be further from the truth
+        return found | {f"error beyond {name}": (max(off["ours: neighbours"] - off[name], 0.0), 0.1) for name in others}
+    if task.name == "critics":
+        peer = outputs["peer: critics"]["information"][0]
+        spread = max(float(peer.std()), 0.02)
+        ours = {name: o["information"] for name, o in outputs.items() if name.startswith("ours")}
+        return {
+            f"{name} below the peer": (max(float(peer.mean() - v[0].mean()), 0.0), spread) for name, v in ours.items()
+        }
     if task.name in ("gradients", "GGN"):
         exact = float(outputs[next(name for name in outputs if name.endswith("double"))]["log det"])
         return {name: (abs(float(o["log det"]) / exact - 1), 1e-5) for name, o in outputs.items()}
@@ -277,7 +303,7 @@ def main() -> None:
     parser.add_argument(
         "--only",
         nargs="+",
-        help="kernels, ensemble, curve, gradients, GGN, bootstrap, training, neighbours; all without it",
+        help="kernels, ensemble, curve, gradients, GGN, bootstrap, training, critics, neighbours; all without it",
     )
     parser.add_argument("--n", type=int, nargs="+", default=[500, 1000, 2000], help="sizes; 500 takes a minute")
     options = parser.parse_args()
