@@ -222,7 +222,7 @@ the right, and DV and NWJ grow wide.
 """
 
 
-# %% tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "The four readings with the best critic, batch by batch (128 pairs), for rising information. The vertical line is the exact value.", "name": "fig-04-batches"}, "image": {"alt": "Frames of one panel with four histograms of the values on single batches. At half a nat and one nat they lie on each other around the vertical line. From four nats on InfoNCE is a narrow peak left of the line that stops near 4.8; SMILE moves ahead of the line; DV and NWJ stay around it and widen."}} tags=["hide-input"]
 def frame(i):
     _, (ax,) = plotting.panels([""], xlabel="value on one batch [nats]", ylabel="batches", xlim=(0, 15), height=2.6)
     for name, style in zip(bounds, ("-", "--", "-.", ":"), strict=True):
