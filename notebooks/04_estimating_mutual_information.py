@@ -290,7 +290,7 @@ pool = sweep.grid(laws.pool, {"index": seeds}, seed=seed, information=20.0, d=10
 show("samples without a repeated pair", pool["distinct"].mean(), digits=2)
 show("information of the pool", pool["limit"][0], "nats")
 show("a fitted normal says", pool["found"].mean(), "nats")
-ledger.check("mi-limit-01", pool["normal"], control=pool["nce"])
+ledger.check("mi-limit-01", pool["normal"], control=pool["info_nce"])
 
 # %% [markdown]
 r"""
@@ -373,15 +373,13 @@ want to be believed on any data.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 every = ["20 + 20", "20 + 20, two pairs matter", "5 + 5", "one strong pair", "2 + 2"]
-nce = {name: sweep.run(study.trained, [dict(critics, name=name, bound="InfoNCE")])[0]["value"] for name in every}
+ours = {name: sweep.run(study.trained, [dict(critics, name=name, bound="InfoNCE")])[0]["value"] for name in every}
 near = {name: sweep.run(study.classical, [dict(trial, name=name)])[0]["neighbours"] for name in every}
 ledger.check("mi-ksg-03", near["20 + 20"].max() / 2, control=near["2 + 2"].max() / 2)
-few_matter, gain = (
-    every[1],
-    [values["20 + 20, two pairs matter"].mean() - values["20 + 20"].mean() for values in (nce, near)],
-)
+gain = [found["20 + 20, two pairs matter"].mean() - found["20 + 20"].mean() for found in (ours, near)]
 ledger.check("mi-sparse-01", gain[0], control=gain[1])
-ratio = {k: np.abs(nce[k] - i).mean() / np.abs(near[k] - i).mean() for k, i in (("5 + 5", 2), ("one strong pair", 5))}
+apart = {"5 + 5": 2.0, "one strong pair": 5.0}
+ratio = {k: np.abs(ours[k] - i).mean() / np.abs(near[k] - i).mean() for k, i in apart.items()}
 ledger.check("mi-train-01", ratio["5 + 5"], control=ratio["one strong pair"])
 
 # %% [markdown]

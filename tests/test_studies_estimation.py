@@ -105,7 +105,7 @@ def test_a_pool_knows_less_than_its_normal_distribution() -> None:
     found = laws.pool(seed=1, index=0, information=20.0, d=10, n=80, share=10, samples=20)
     assert found["limit"] == pytest.approx(np.log(10 * 80 * 80))
     assert found["normal"] == 1.0
-    assert found["nce"] == 0.0
+    assert found["info_nce"] == 0.0
     assert 0.7 <= float(found["distinct"]) <= 1.0
     crowded = laws.pool(seed=1, index=0, information=20.0, d=2, n=40, share=1, samples=200)
     assert float(crowded["distinct"]) == pytest.approx(np.exp(np.log1p(-np.arange(40) / 1600).sum()), abs=0.12)

@@ -154,10 +154,10 @@ def pool(*, seed: int, index: int, information: float, d: int, n: int, share: in
 
     The pool's own information is log(share n^2): X tells which of its pairs it was. `distinct` is the part of samples
     without a repeated pair, which have the law of samples of P; `normal` the part in which a fitted normal exceeds the
-    pool's information, `nce` that in which InfoNCE with the critic of P does; `found` the mean of the fitted normal.
+    pool's information, `info_nce` that in which InfoNCE with the critic of P does; `found` the fitted normal's mean.
     """
     task, r, size = sparse(d, d, information), rng.stream(seed, NAME, "pool", index), share * n * n
-    distinct, fits, nces = [], [], []
+    distinct, fits, bounds = [], [], []
     for _ in range(samples):
         rows = r.integers(size, size=n)
         # Pairs of the pool that no sample shows need not be drawn.
@@ -165,11 +165,11 @@ def pool(*, seed: int, index: int, information: float, d: int, n: int, share: in
         x, y = (side[which] for side in task.sample(r, len(kept)))
         distinct.append(len(kept) == n)
         fits.append(fitted_normal(x, y))
-        nces.append(estimators.info_nce(task.log_ratio(x[None, :], y[:, None])))
+        bounds.append(estimators.info_nce(task.log_ratio(x[None, :], y[:, None])))
     limit = log(size)
     return {
         "distinct": float(np.mean(distinct)), "limit": limit, "found": float(np.mean(fits)),
-        "normal": float(np.mean(np.array(fits) > limit)), "nce": float(np.mean(np.array(nces) > limit)),
+        "normal": float(np.mean(np.array(fits) > limit)), "info_nce": float(np.mean(np.array(bounds) > limit)),
     }  # fmt: skip
 
 
