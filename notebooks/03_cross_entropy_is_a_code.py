@@ -217,7 +217,7 @@ Half a logarithm is the price of one unknown coin, whatever the message ({claim}
 It also shows what to make of the sentence that cross-entropy is ideal *because it minimises regret*. Regret is a
 property of a way of predicting, not of a loss. Whoever minimises the cross-entropy so far and predicts with the
 result uses the plain frequencies, and gives probability zero to whatever has not been seen. Even with a floor under
-it, that code loses {measured}`code-regret-04` bits more than half a logarithm in the worst of our messages
+it, that code loses {measured}`code-regret-04` more than half a logarithm in the worst of our messages
 ({claim}`code-regret-04`). True is this much: under log loss, regret *is* an excess code length, and adding a half to
 the counts all but minimises it.
 
@@ -308,8 +308,8 @@ _ = ax.legend()
 r"""
 The area is the length, to a word or two ({claim}`code-net-01`), and all texts came back from bytes alone
 ({claim}`code-net-02`). When the first weights are rounded to single precision, nothing does: after a few steps of
-training every later probability is another one. The same happens on a processor that adds up in another order, or
-with another version of a library. That is the weakness of this kind of compressor: *same* means every bit.
+training every later probability is another one. The same is to be expected on a processor that adds up in another
+order, or with another version of a library. That is the weakness of this kind of compressor: *same* means every bit.
 
 Has the network compressed? It has more weights than the text has letters. Sent in single precision, they alone would
 take several times the text. Coded by learning on the way, nothing of them is sent, and the text shrinks to
