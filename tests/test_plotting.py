@@ -74,6 +74,18 @@ def test_colours_keep_their_order_and_their_distance_from_white() -> None:
     assert light[-1] < 0.8
 
 
+def test_a_gallery_shows_each_image_under_its_caption() -> None:
+    images = np.arange(24.0).reshape(2, 3, 4)
+    fig = plotting.gallery({"first": (images, ["a", "b"]), "second": (images[:1], ["c"])})
+    assert len(fig.axes) == 4
+    assert [ax.get_title() for ax in fig.axes] == ["a", "b", "c", ""]
+    assert [ax.get_ylabel() for ax in fig.axes[::2]] == ["first", "second"]
+    shown = [[image.get_array() for image in ax.get_images()] for ax in fig.axes]
+    assert_allclose(shown[1][0], images[1])
+    assert [len(of) for of in shown] == [1, 1, 1, 0]
+    assert all(len(ax.get_xticks()) == 0 for ax in fig.axes)
+
+
 # --- figures in steps ----------------------------------------------------------------------------------------------
 
 

@@ -162,7 +162,7 @@ def learn(
     differ in nothing else. `policy` is one of `POLICIES`; "random" is the priority alone.
     """
     labels, priority = np.asarray(labels), finite("priority", priority)
-    first, p = simplex("weights", weights), simplex("p", p)
+    first, p = simplex("weights", weights), np.ascontiguousarray(simplex("p", p))  # else copied in every step
     if p.ndim != 4 or first.shape != p.shape[1:2] or not labels.shape == priority.shape == p.shape[::2]:
         raise BadInput(
             f"weights {first.shape}, p {p.shape}, labels {labels.shape} and priority {priority.shape} do not belong "

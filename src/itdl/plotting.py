@@ -26,7 +26,7 @@ from PIL import Image
 
 from itdl.checks import Array, BadInput
 
-__all__ = ["Frames", "bands", "families", "frames", "information_plane", "intervals", "panels", "use_style"]
+__all__ = ["Frames", "bands", "families", "frames", "gallery", "information_plane", "intervals", "panels", "use_style"]
 
 MARKERS = "osD^vP*X"
 COLOURS = 64  # of a frame: enough for lines and letters
@@ -103,6 +103,20 @@ def information_plane(
             ax.plot(x[-1], y[-1], color=colour, marker=marker, markersize=9, clip_on=True)
     fig.legend(*axs[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return fig, axs
+
+
+def gallery(rows: Mapping[str, tuple[ArrayLike, Sequence[str]]], *, height: float = 1.15) -> Figure:
+    """Grey images in named rows, each with a caption above it: name to images (count, h, w) and their captions."""
+    columns = max(len(captions) for _, captions in rows.values())
+    fig, axs = plt.subplots(len(rows), columns, figsize=(6.6, height * len(rows)), squeeze=False)
+    for line, (name, (images, captions)) in zip(axs, rows.items(), strict=True):
+        for ax in line:
+            ax.set(xticks=[], yticks=[], frame_on=False)
+        line[0].set_ylabel(name)
+        for ax, image, caption in zip(line, np.asarray(images), captions, strict=False):
+            ax.imshow(image, cmap="Greys")
+            ax.set_title(caption, fontsize="x-small")
+    return fig
 
 
 def intervals(ax: Axes, x: ArrayLike, seeds: ArrayLike, *, label: str, **style: Any) -> None:
