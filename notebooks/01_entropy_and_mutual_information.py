@@ -109,7 +109,10 @@ margin, $H(X)$; and of $Y$ when $X$ is known, the average over $X$ of the entrop
 $X$ takes off the uncertainty of $Y$ is the **mutual information**
 
 $$
-I(X;Y) = H(Y) - H(Y|X) = H(X) - H(X|Y) = H(X) + H(Y) - H(X,Y) .
+\begin{aligned}
+I(X;Y) &= H(Y) - H(Y|X) = H(X) - H(X|Y) \\
+&= H(X) + H(Y) - H(X,Y) .
+\end{aligned}
 $$ (eq-01-information)
 
 By hand: two bits that are equal three times out of four. Each alone is a fair coin. Know one, and the other is a coin
@@ -401,7 +404,10 @@ Keep several hypotheses $h$ (in a network: several sets of weights), each with i
 far, and subtract what each of them is unsure of by itself:
 
 $$
-I(y; h\,|\,x) = H\Big[\sum_h p(h)\,p(y|x,h)\Big] - \sum_h p(h)\,H\big[p(y|x,h)\big] .
+\begin{aligned}
+I(y; h\,|\,x) &= H\Big[\sum_h p(h)\,p(y|x,h)\Big] \\
+&\quad - \sum_h p(h)\,H\big[p(y|x,h)\big] .
+\end{aligned}
 $$ (eq-01-bald)
 
 The first term is the entropy of the prediction, the second the doubt that no label removes. The score is called
