@@ -120,7 +120,7 @@ def test_the_readme_opens_with_one_sentence_and_exactly_the_two_commands() -> No
 def test_the_readme_goes_on_with_read_rerun_validate_cite() -> None:
     headings = re.findall(r"^## (\w+)", README, re.MULTILINE)
     assert headings[:4] == ["Read", "Rerun", "Validate", "Cite"]
-    assert len(README.splitlines()) <= 120
+    assert len(README.splitlines()) <= 128  # a line or so for each chapter, and one page
 
 
 def test_the_readme_and_the_book_validate_with_the_command_of_make_test() -> None:

@@ -14,9 +14,13 @@ NAMES = re.findall(r"`([a-z_]+)\.([a-z_0-9]+)`", PAGE)
 
 
 def names_of(module: str) -> set[str]:
-    """Functions, classes, parameters and fields (also those set on `self`) of `src/itdl/<module>.py`."""
+    """Functions, classes, parameters and fields (also those set on `self`) of a module, or of a package's modules."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse((ROOT / "src" / "itdl" / f"{module}.py").read_text(encoding="utf-8"))):
+    place = ROOT / "src" / "itdl" / module
+    texts = [
+        path.read_text(encoding="utf-8") for path in (place.with_suffix(".py"), *place.glob("*.py")) if path.exists()
+    ]
+    for node in (node for text in texts for node in ast.walk(ast.parse(text))):
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                 found.add(name)
