@@ -167,7 +167,6 @@ FAULTS: dict[str, list[tuple[str, str]]] = {
         ("np.full(self.letters, 1 / self.letters)", "np.full(self.letters, 0.5 / self.letters)"),
         ("[*self._past, symbol][1:]", "[symbol, *self._past][:-1]"),
         ("discount * kinds * p", "discount * p"),
-        ("counted & (own == 0)", "(own == 0)"),
         ("np.maximum(own - discount, 0)", "own"),
         ("(x != np.floor(x)).any() or ", ""),
         ("x.min() < 0 or ", ""),

@@ -62,6 +62,20 @@ def test_the_first_step_is_adams() -> None:
         torch.testing.assert_close((q - p)[moved], -0.01 * slope.sign()[moved], rtol=1e-2, atol=0)
 
 
+def test_each_step_follows_its_own_gradient_alone() -> None:
+    """Gradient descent in place of Adam, whose steps hide the length of a gradient: no batch counts twice."""
+    model = network(Architecture(5, 2, 3, 8, 0.01))
+    model._optimiser = torch.optim.SGD(model.parameters, lr=0.5)
+    model.update(np.array([0, 1, 2, 2]))
+    past, came = torch.tensor([[0, 0], [0, 1], [0, 2], [0, 2]]), torch.tensor([3, 3, 1, 0])
+    loss = torch.nn.functional.cross_entropy(model.logits(past), came)
+    slopes = torch.autograd.grad(loss, model.parameters)
+    expected = [p.detach() - 0.5 * slope for p, slope in zip(model.parameters, slopes, strict=True)]
+    model.update(came.numpy())
+    for p, q in zip(model.parameters, expected, strict=True):
+        torch.testing.assert_close(p.detach(), q, rtol=1e-12, atol=1e-15)
+
+
 def test_it_reads_what_came_last() -> None:
     model = network()
     for step in ([1, 1, 1, 1], [2, 2, 2, 2], [3, 3, 3, 3]):
