@@ -72,12 +72,12 @@ const state = (page) =>
     shown: [...document.querySelectorAll("table.ledger tbody tr")].filter((row) => row.checkVisibility()).length,
   }));
 
-async function tabTo(page, id) {
+async function tabTo(page, id, key = "Tab") {
   for (let presses = 0; presses < 1000; presses += 1) {
     if (await page.evaluate((wanted) => document.activeElement.id === wanted, id)) return;
-    await page.keyboard.press("Tab");
+    await page.keyboard.press(key);
   }
-  throw new Error(`#${id} is not reachable by the Tab key`);
+  throw new Error(`#${id} is not reachable by ${key}`);
 }
 
 // The filter by keyboard alone, then a permalink to a row that the filter hides.
@@ -95,7 +95,7 @@ async function ledger(browser) {
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   report.reset = await state(page);
-  await tabTo(page, "ledger-words");
+  await tabTo(page, "ledger-words", "Shift+Tab");
   await page.keyboard.type("no-row-says-this");
   report.target = await page.evaluate(() => {
     const rows = document.querySelectorAll("table.ledger tbody tr");
