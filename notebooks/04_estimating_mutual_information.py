@@ -176,9 +176,9 @@ for means over a batch of $K$ pairs, four readings are in use:
 
 $$
 \begin{aligned}
-\text{DV} &= \langle f_{ii}\rangle - \log\langle e^{f_{ij}}\rangle_{i \ne j}, &
+\text{DV} &= \langle f_{ii}\rangle - \log\langle e^{f_{ij}}\rangle_{i \ne j}, \\
 \text{NWJ} &= \langle f_{ii}\rangle - \langle e^{f_{ij} - 1}\rangle_{i \ne j}, \\
-\text{InfoNCE} &= \Big\langle f_{ii} - \log \tfrac1K \textstyle\sum_j e^{f_{ij}} \Big\rangle, &
+\text{InfoNCE} &= \Big\langle f_{ii} - \log \tfrac1K \textstyle\sum_j e^{f_{ij}} \Big\rangle, \\
 \text{SMILE} &= \langle f_{ii}\rangle - \log\langle e^{\operatorname{clip}(f_{ij}, -\tau, \tau)}\rangle_{i \ne j} .
 \end{aligned}
 $$ (eq-04-bounds)

@@ -2,8 +2,8 @@
 
 A key is the digest of everything a result depends on, so a result is found again exactly when it is still
 valid. A file is written beside its place, flushed to the disk and renamed; its first line is the SHA-256 of
-the rest, so a damaged file is noticed when it is read, set aside and never used, and the seconds it took.
-Writers of the same key write the same payload, so they may race.
+the rest, so a damaged file is noticed when it is read, set aside and never used. The second line is the seconds
+that the payload after it took. Writers of the same key write the same payload, so they may race.
 """
 
 from __future__ import annotations
@@ -78,12 +78,14 @@ class Store:
 
     def put(self, name: str, payload: bytes, seconds: float = 0.0) -> None:
         """Keep `payload`, which took so many seconds, under the key `name`."""
-        write(self.root / name, f"{digest(payload)} {seconds:.3f}\n".encode() + payload)
+        rest = f"{seconds:.3f}\n".encode() + payload
+        write(self.root / name, f"{digest(rest)}\n".encode() + rest)
 
     def seconds(self, name: str) -> float:
-        """What the result under the key `name` took when it was computed."""
+        """What the result under the key `name`, which `get` has found whole, took when it was computed."""
         with (self.root / name).open("rb") as file:
-            return float(file.readline().split()[1])
+            file.readline()
+            return float(file.readline())
 
     def get(self, name: str) -> bytes | None:
         """The payload under the key `name`; None when there is none or it was damaged on the disk."""
@@ -92,9 +94,9 @@ class Store:
             stored = path.read_bytes()
         except FileNotFoundError:
             return None
-        head, _, payload = stored.partition(b"\n")
-        if head.partition(b" ")[0] == digest(payload).encode():
-            return payload
+        head, _, rest = stored.partition(b"\n")
+        if head == digest(rest).encode():
+            return rest.partition(b"\n")[2]
         aside = path.with_name(f"{name}.{digest(stored)[:8]}.bad")
         log.warning("stored result %s is damaged; moved to %s and not used", path, aside.name)
         with suppress(FileNotFoundError):  # another reader was quicker
