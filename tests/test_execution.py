@@ -11,6 +11,7 @@ from compendium import Itdl
 
 from itdl.project import Project
 from itdl.runner import chapters, evidence, execution
+from itdl.store import Store
 
 
 def _notebook(path: Path) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def _committed(path: Path) -> bytes:
 def test_a_run_fills_the_executed_folder_the_store_and_the_log(finished: Project) -> None:
     for chapter in chapters.discover(finished):
         key = chapters.stamp(chapter.executed)["key"]
-        assert (finished.store / key).read_bytes().partition(b"\n")[2] == chapter.executed.read_bytes()
+        assert Store(finished.store).get(key) == chapter.executed.read_bytes()
         assert "Executing Cell 1" in (finished.build / "reports" / f"{chapter.stem}.log").read_text()
 
 
