@@ -472,7 +472,7 @@ for ax, curves in zip(axs, (sharp, soft, coins), strict=True):
         plotting.bands(ax, np.arange(41), values, label=name)
 _ = fig.legend(*axs[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 ledger.check("acq-bald-02", ahead(soft, "BALD", "random"), control=ahead(soft, "certain", "random"))
 helped, spoiled = (ahead(curves, "entropy", "random", 10) for curves in (sharp, coins))
 ledger.check("acq-entropy-01", spoiled, limit=helped, control=ahead(sharp, "certain", "random", 10))
