@@ -532,7 +532,7 @@ for ax, curves in zip(axs, (clean, dirty), strict=True):
         ax.errorbar(known_labels, values.mean(axis=0), yerr=error, marker=marker, label=name)
 _ = fig.legend(*axs[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 final = {name: {k: v[:, -1] for k, v in curves.items()} for name, curves in (("clean", clean), ("dirty", dirty))}
 lost = {name: one["certain"] - one["random"] for name, one in final.items()}
 ledger.check("acq-digits-01", final["clean"]["BALD"] - final["clean"]["random"], control=lost["clean"])
@@ -605,5 +605,5 @@ Each line is decided by a gate, shown in brackets, and by a planted violation (*
 way. Sources, statements and notes are in the {doc}`ledger <../book/ledger>`.
 """
 
-# %%
+# %% tags=["nbval-ignore-output"]
 ledger.close()
