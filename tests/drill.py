@@ -1728,7 +1728,7 @@ def caught(module: str, old: str, new: str) -> bool:
         src, tests = Path(folder, "src"), Path(folder, "tests")
         shutil.copytree(ROOT / "src" / "itdl", src / "itdl", ignore=shutil.ignore_patterns("__pycache__"))
         tests.mkdir()
-        for name in ("laws.py", "simulated_runs.py", f"test_{module.rpartition('.')[2]}.py"):
+        for name in ("laws.py", "simulated_runs.py", "small_networks.py", f"test_{module.rpartition('.')[2]}.py"):
             shutil.copy(ROOT / "tests" / name, tests)
         target = (src / "itdl" / module.replace(".", "/")).with_suffix(".py")
         text = target.read_text(encoding="utf-8")
